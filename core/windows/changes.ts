@@ -1,5 +1,7 @@
 /** What the window engine hands out, and the port it asks for history. */
 import type { Bar, Profile, Stats } from '#shared/bars.ts';
+import type { TradeColumns } from '#shared/ticks.ts';
+import type { Timeframe } from '#shared/timeframes.ts';
 
 /** Ticks that were counted but changed no bar, or changed one late (SPEC WN-8). */
 export interface TickCounts {
@@ -38,8 +40,8 @@ export interface TickHistory {
    * All trades, cancels and corrections of the instrument with event time in [fromMs, toMs), as they stand in the log before
    * the consumer's offset, any order, in batches.
    */
-  trades(instrument: string, fromMs: number, toMs: number): AsyncIterable<import('#shared/ticks.ts').TradeColumns>;
+  trades(instrument: string, fromMs: number, toMs: number): AsyncIterable<TradeColumns>;
   /** Bars as stored for these instruments and starts, so that a revision can continue. */
-  bar(instrument: string, timeframe: import('#shared/timeframes.ts').Timeframe, startMs: number): Promise<Bar | undefined>;
+  bar(instrument: string, timeframe: Timeframe, startMs: number): Promise<Bar | undefined>;
   profile(instrument: string, startMs: number): Promise<Profile | undefined>;
 }
