@@ -14,7 +14,13 @@ export const controlSchema = v.variant('type', [
   /** Trade ids `from..to` of the instrument never came. */
   v.object({ type: v.literal('gap'), instrument: v.string(), from: v.number(), to: v.number(), atMs: v.number() }),
   /** The venue's connection broke or came back. */
-  v.object({ type: v.literal('connection'), venue: v.string(), state: v.picklist(['connected', 'disconnected']), atMs: v.number(), reason: v.string() }),
+  v.object({
+    type: v.literal('connection'),
+    venue: v.string(),
+    state: v.picklist(['connected', 'disconnected']),
+    atMs: v.number(),
+    reason: v.string(),
+  }),
 ]);
 export type ControlEvent = v.InferOutput<typeof controlSchema>;
 

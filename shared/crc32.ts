@@ -24,8 +24,16 @@ export function crc32(bytes: Uint8Array, from = 0, to = bytes.length, seed = 0):
   let c = ~seed;
   let at = from;
   for (const end = to - 3; at < end; at += 4) {
-    c ^= (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
-    c = (t3[c & 255] as number) ^ (t2[(c >>> 8) & 255] as number) ^ (t1[(c >>> 16) & 255] as number) ^ (t0[c >>> 24] as number);
+    c ^=
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
+    c =
+      (t3[c & 255] as number) ^
+      (t2[(c >>> 8) & 255] as number) ^
+      (t1[(c >>> 16) & 255] as number) ^
+      (t0[c >>> 24] as number);
   }
   for (; at < to; at++) c = (c >>> 8) ^ (t0[(c ^ (bytes[at] as number)) & 255] as number);
   return ~c >>> 0;

@@ -28,33 +28,87 @@ export const FRAME_KIND = { trades: 1, quotes: 2 } as const;
 const HEADER_BYTES = 16;
 
 export const TRADE_FIELDS = [
-  'instrument', 'action', 'side', 'eventMs', 'eventSubNs', 'recvMs', 'recvSubNs', 'price', 'priceDecimals', 'pricePrinted',
-  'size', 'sizeDecimals', 'sizePrinted', 'tradeId', 'conditions', 'arrival',
+  'instrument',
+  'action',
+  'side',
+  'eventMs',
+  'eventSubNs',
+  'recvMs',
+  'recvSubNs',
+  'price',
+  'priceDecimals',
+  'pricePrinted',
+  'size',
+  'sizeDecimals',
+  'sizePrinted',
+  'tradeId',
+  'conditions',
+  'arrival',
 ] as const;
 export const QUOTE_FIELDS = [
-  'instrument', 'eventMs', 'eventSubNs', 'recvMs', 'recvSubNs', 'bidPrice', 'bidPriceDecimals', 'bidPricePrinted', 'bidSize',
-  'bidSizeDecimals', 'bidSizePrinted', 'askPrice', 'askPriceDecimals', 'askPricePrinted', 'askSize', 'askSizeDecimals',
-  'askSizePrinted', 'arrival',
+  'instrument',
+  'eventMs',
+  'eventSubNs',
+  'recvMs',
+  'recvSubNs',
+  'bidPrice',
+  'bidPriceDecimals',
+  'bidPricePrinted',
+  'bidSize',
+  'bidSizeDecimals',
+  'bidSizePrinted',
+  'askPrice',
+  'askPriceDecimals',
+  'askPricePrinted',
+  'askSize',
+  'askSizeDecimals',
+  'askSizePrinted',
+  'arrival',
 ] as const;
 
 type Column = Float64Array | Uint16Array | Uint8Array;
 
-export type FrameFault = 'truncated' | 'bad_magic' | 'unknown_version' | 'unknown_kind' | 'bad_checksum' | 'bad_layout' | 'too_large';
+export type FrameFault =
+  | 'truncated'
+  | 'bad_magic'
+  | 'unknown_version'
+  | 'unknown_kind'
+  | 'bad_checksum'
+  | 'bad_layout'
+  | 'too_large';
 export type DecodedFrame =
   | { ok: true; kind: 'trades'; trades: TradeColumns }
   | { ok: true; kind: 'quotes'; quotes: QuoteColumns }
   | { ok: false; fault: FrameFault };
 
 export function encodeTrades(trades: TradeColumns, rows?: Uint32Array): Uint8Array {
-  return encode(FRAME_KIND.trades, [trades.instruments, trades.strings], TRADE_FIELDS.map((f) => trades[f]), trades.length, rows);
+  return encode(
+    FRAME_KIND.trades,
+    [trades.instruments, trades.strings],
+    TRADE_FIELDS.map((f) => trades[f]),
+    trades.length,
+    rows,
+  );
 }
 
 export function encodeQuotes(quotes: QuoteColumns, rows?: Uint32Array): Uint8Array {
-  return encode(FRAME_KIND.quotes, [quotes.instruments], QUOTE_FIELDS.map((f) => quotes[f]), quotes.length, rows);
+  return encode(
+    FRAME_KIND.quotes,
+    [quotes.instruments],
+    QUOTE_FIELDS.map((f) => quotes[f]),
+    quotes.length,
+    rows,
+  );
 }
 
 /** @param rows the ticks to take, in order; all of them when left out. */
-function encode(kind: number, tables: StringTable[], columns: Column[], length: number, rows?: Uint32Array): Uint8Array {
+function encode(
+  kind: number,
+  tables: StringTable[],
+  columns: Column[],
+  length: number,
+  rows?: Uint32Array,
+): Uint8Array {
   const n = rows?.length ?? length;
   const encodedTables = tables.map((table) => table.values.map(utf8Encode));
   let tableBytes = 0;
@@ -84,7 +138,14 @@ function encode(kind: number, tables: StringTable[], columns: Column[], length: 
   return bytes.slice(0, at);
 }
 
-function writeColumn(view: DataView, bytes: Uint8Array, start: number, column: Column, n: number, rows?: Uint32Array): number {
+function writeColumn(
+  view: DataView,
+  bytes: Uint8Array,
+  start: number,
+  column: Column,
+  n: number,
+  rows?: Uint32Array,
+): number {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   let integral = true;
@@ -95,7 +156,8 @@ function writeColumn(view: DataView, bytes: Uint8Array, start: number, column: C
     if (value !== value) integral = false;
   }
   const range = high - low;
-  const width = !integral || range > 0xffffffff ? 8 : range === 0 || n === 0 ? 0 : range <= 0xff ? 1 : range <= 0xffff ? 2 : 4;
+  const width =
+    !integral || range > 0xffffffff ? 8 : range === 0 || n === 0 ? 0 : range <= 0xff ? 1 : range <= 0xffff ? 2 : 4;
   const base = width === 8 || n === 0 ? 0 : low;
   view.setUint8(start, width);
   view.setFloat64(start + 1, base, true);
@@ -123,7 +185,8 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   if (view.getUint32(4, true) !== crc32(bytes, 8)) return { ok: false, fault: 'bad_checksum' };
   const n = view.getUint32(8, true);
   const fields: readonly string[] = kind === FRAME_KIND.trades ? TRADE_FIELDS : QUOTE_FIELDS;
-  if (view.getUint32(12, true) !== fields.length || n > LIMITS.frameTicks * 100) return { ok: false, fault: 'bad_layout' };
+  if (view.getUint32(12, true) !== fields.length || n > LIMITS.frameTicks * 100)
+    return { ok: false, fault: 'bad_layout' };
   const reader = new FrameReader(bytes, view, HEADER_BYTES);
   const instruments = reader.table();
   const strings = kind === FRAME_KIND.trades ? reader.table() : [];
@@ -136,10 +199,19 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   if (!indicesFit(target.instrument, n, instruments.length)) return { ok: false, fault: 'bad_layout' };
   if (kind === FRAME_KIND.trades) {
     const trades = target as TradeColumns;
-    if (!indicesFit(trades.conditions, n, strings.length) || !idsFit(trades.tradeId, n, strings.length)) return { ok: false, fault: 'bad_layout' };
-    return { ok: true, kind: 'trades', trades: { ...trades, length: n, instruments: new StringTable(instruments), strings: new StringTable(strings) } };
+    if (!indicesFit(trades.conditions, n, strings.length) || !idsFit(trades.tradeId, n, strings.length))
+      return { ok: false, fault: 'bad_layout' };
+    return {
+      ok: true,
+      kind: 'trades',
+      trades: { ...trades, length: n, instruments: new StringTable(instruments), strings: new StringTable(strings) },
+    };
   }
-  return { ok: true, kind: 'quotes', quotes: { ...(target as QuoteColumns), length: n, instruments: new StringTable(instruments) } };
+  return {
+    ok: true,
+    kind: 'quotes',
+    quotes: { ...(target as QuoteColumns), length: n, instruments: new StringTable(instruments) },
+  };
 }
 
 function indicesFit(column: Uint16Array, n: number, limit: number): boolean {

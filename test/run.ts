@@ -20,7 +20,11 @@ interface JsonReport {
 
 const root = new URL('..', import.meta.url).pathname;
 const SUITES: Suite[] = [
-  { name: 'node', config: 'test/vitest.config.ts', about: 'unit, contract, property, simulation, fuzz and integration' },
+  {
+    name: 'node',
+    config: 'test/vitest.config.ts',
+    about: 'unit, contract, property, simulation, fuzz and integration',
+  },
   { name: 'edge', config: 'test/edge/vitest.config.ts', about: 'Durable Objects in workerd' },
   { name: 'e2e', config: 'test/e2e/vitest.config.ts', about: 'the whole product in Chromium' },
 ];
@@ -28,7 +32,9 @@ const SUITES: Suite[] = [
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  console.error(`No suite called ${unknown.join(', ')}. There are: ${SUITES.map((s) => `${s.name} (${s.about})`).join('; ')}.`);
+  console.error(
+    `No suite called ${unknown.join(', ')}. There are: ${SUITES.map((s) => `${s.name} (${s.about})`).join('; ')}.`,
+  );
   process.exit(2);
 }
 
@@ -53,15 +59,29 @@ process.exit(failed === 0 && passed > 0 ? 0 : 1);
 
 async function run(suite: Suite): Promise<{ passed: number; failed: number; skipped: number }> {
   const output = `${reports}/${suite.name}.json`;
-  const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', suite.config, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
+  const args = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    suite.config,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${output}`,
+  ];
   const code = await new Promise<number | null>((resolve) => {
-    spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { cwd: root, stdio: 'inherit' }).on('close', resolve);
+    spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { cwd: root, stdio: 'inherit' }).on(
+      'close',
+      resolve,
+    );
   });
   if (!existsSync(output)) return { passed: 0, failed: 1, skipped: 0 };
   const report = JSON.parse(readFileSync(output, 'utf8')) as JsonReport;
-  const brokenFiles = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'));
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
   for (const file of report.testResults) {
-    for (const test of file.assertionResults) if (test.status !== 'passed' && test.status !== 'failed') console.log(`skipped: ${test.fullName}`);
+    for (const test of file.assertionResults)
+      if (test.status !== 'passed' && test.status !== 'failed') console.log(`skipped: ${test.fullName}`);
   }
   const bad = report.numFailedTests + brokenFiles.length;
   // An error outside every test (an unhandled rejection, say) fails the run without failing a test.

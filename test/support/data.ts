@@ -19,7 +19,11 @@ export const TAPES = {
   cryptoQuotes: dataFile('crypto/quotes_20240808.csv.gz'),
   fxQuotes: dataFile('fx/quotes_fxcm_20140508_09.csv.gz'),
   cryptoRaw: [
-    'binance_coinm_btcusd_perp', 'binance_coinm_ethusd_perp', 'binance_spot_btcusdt',
-    'binance_spot_ethusdt', 'binance_usdm_btcusdt', 'binance_usdm_ethusdt',
+    'binance_coinm_btcusd_perp',
+    'binance_coinm_ethusd_perp',
+    'binance_spot_btcusdt',
+    'binance_spot_ethusdt',
+    'binance_usdm_btcusdt',
+    'binance_usdm_ethusdt',
   ].map((name) => dataFile(`crypto/raw/${name}_20240808.jsonl.gz`)),
 } as const;

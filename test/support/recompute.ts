@@ -43,7 +43,10 @@ function plain(value: bigint, places: number): string {
 
 export async function readTape(path: string): Promise<string[][]> {
   const input = createReadStream(path);
-  const lines = createInterface({ input: path.endsWith('.gz') ? input.pipe(createGunzip()) : input, crlfDelay: Infinity });
+  const lines = createInterface({
+    input: path.endsWith('.gz') ? input.pipe(createGunzip()) : input,
+    crlfDelay: Infinity,
+  });
   const rows: string[][] = [];
   for await (const line of lines) rows.push(line.split(','));
   return rows;
@@ -119,9 +122,17 @@ export function recomputeBars(trades: readonly TapeTrade[], timeframe: string): 
     const volume = ordered.reduce((sum, t) => sum + t.size, 0n);
     const pv = ordered.reduce((sum, t) => sum + t.price * t.size, 0n);
     return [
-      first.venue, first.symbol, startNs, utc(startNs),
-      plain(prices[0] as bigint, PLACES), plain(high, PLACES), plain(low, PLACES), plain(prices.at(-1) as bigint, PLACES),
-      plain(volume, PLACES), vwap(pv, volume), ordered.length,
+      first.venue,
+      first.symbol,
+      startNs,
+      utc(startNs),
+      plain(prices[0] as bigint, PLACES),
+      plain(high, PLACES),
+      plain(low, PLACES),
+      plain(prices.at(-1) as bigint, PLACES),
+      plain(volume, PLACES),
+      vwap(pv, volume),
+      ordered.length,
     ].join(',');
   });
 }
@@ -131,13 +142,24 @@ export function recomputeProfiles(trades: readonly TapeTrade[]): string[] {
   return windows(trades, LENGTH_NS['5m'] as bigint).flatMap(([first, startNs, group]) => {
     const rows = new Map<bigint, TapeTrade[]>();
     for (const trade of group) rows.set(trade.price, [...(rows.get(trade.price) ?? []), trade]);
-    const sum = (list: TapeTrade[]): string => plain(list.reduce((total, t) => total + t.size, 0n), PLACES);
+    const sum = (list: TapeTrade[]): string =>
+      plain(
+        list.reduce((total, t) => total + t.size, 0n),
+        PLACES,
+      );
     return [...rows.entries()]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([price, list]) =>
         [
-          first.venue, first.symbol, startNs, utc(startNs), plain(price, PLACES), sum(list),
-          sum(list.filter((t) => t.side === 'buy')), sum(list.filter((t) => t.side === 'sell')), list.length,
+          first.venue,
+          first.symbol,
+          startNs,
+          utc(startNs),
+          plain(price, PLACES),
+          sum(list),
+          sum(list.filter((t) => t.side === 'buy')),
+          sum(list.filter((t) => t.side === 'sell')),
+          list.length,
         ].join(','),
       );
   });
