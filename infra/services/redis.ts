@@ -27,8 +27,8 @@ export const redis: LocalService = {
       '--save',
       '',
     ]);
-    // Redis replaces its command line by its address.
-    const marker = `:${port}`;
+    // Redis replaces its command line by its address: the port stands in both.
+    const marker = `${port}`;
     await listening('redis', pid, port, dataDir, marker);
     return { name: 'redis', version, pid, port, address: `redis://127.0.0.1:${port}`, dataDir, marker, temporary };
   },
