@@ -1,0 +1,363 @@
+/**
+ * Configuration (DESIGN §3.20): every option once, with environment name, flag, unit, default and prose. The typed values, the
+ * `--help` texts, the README table and the sentences about bad values all come from here.
+ */
+
+/** A value that cannot be used. The message says which, why, and what to do. The process exits 2. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Recorded speed times the number, or as fast as it goes. */
+export type Speed = number | 'max';
+
+export interface FeedSpec {
+  venue: string;
+  symbols: string[];
+}
+
+export interface OptionSpec<T> {
+  env: string;
+  /** Long flag without the dashes. */
+  flag: string;
+  /** What stands behind the flag in help texts. */
+  placeholder: string;
+  unit?: string;
+  /** As text, the way a user would write it; '' for not set. */
+  defaultText: string;
+  prose: string;
+  /** The flag may be given several times; in the environment the values are parted by commas (or `;` where values hold commas). */
+  repeat?: boolean;
+  separator?: string;
+  secret?: boolean;
+  /** Value of the texts, or what is wrong with them as the end of a sentence that begins with the option's name. */
+  read(texts: readonly string[]): { value: T } | { fault: string };
+}
+
+type Declared<T> = Omit<OptionSpec<T>, 'read' | 'placeholder'> & { placeholder?: string };
+
+function text(declared: Declared<string>): OptionSpec<string> {
+  return { placeholder: 'TEXT', ...declared, read: (texts) => ({ value: texts.at(-1) ?? '' }) };
+}
+
+function directory(declared: Declared<string>): OptionSpec<string> {
+  return {
+    placeholder: 'DIR',
+    ...declared,
+    read: (texts) => (texts.at(-1) ? { value: texts.at(-1) ?? '' } : { fault: 'must name a folder' }),
+  };
+}
+
+function integer(declared: Declared<number>, min: number, max: number): OptionSpec<number> {
+  return {
+    placeholder: 'N',
+    ...declared,
+    read(texts) {
+      const given = texts.at(-1) ?? '';
+      const value = Number(given);
+      const fits = /^\d{1,15}$/.test(given) && value >= min && value <= max;
+      return fits ? { value } : { fault: `must be a whole number from ${min} to ${max}, not "${given}"` };
+    },
+  };
+}
+
+function choice<const C extends readonly string[]>(declared: Declared<C[number]>, choices: C): OptionSpec<C[number]> {
+  return {
+    placeholder: choices.join('|'),
+    ...declared,
+    read(texts) {
+      const given = texts.at(-1) ?? '';
+      const value = choices.find((candidate) => candidate === given);
+      return value === undefined ? { fault: `must be one of ${choices.join(', ')}, not "${given}"` } : { value };
+    },
+  };
+}
+
+function httpUrl(declared: Declared<string>): OptionSpec<string> {
+  return {
+    placeholder: 'URL',
+    ...declared,
+    read(texts) {
+      const given = texts.at(-1) ?? '';
+      if (given === '') return { value: '' };
+      const fine = URL.canParse(given) && /^https?:$/.test(new URL(given).protocol);
+      return fine
+        ? { value: given.replace(/\/+$/, '') }
+        : { fault: `must be an address like http://127.0.0.1:8123, not "${given}"` };
+    },
+  };
+}
+
+/** `max`, or a number above 0 that recorded time is multiplied by. */
+export function readSpeed(given: string): { value: Speed } | { fault: string } {
+  if (given === 'max') return { value: 'max' };
+  const value = Number(given);
+  const fits = /^\d{1,9}(\.\d{1,9})?$/.test(given) && value > 0;
+  return fits
+    ? { value }
+    : {
+        fault: `must be "max" or a number above 0, such as 1 for recorded speed or 20 for twenty times that, not "${given}"`,
+      };
+}
+
+const FEED_VENUES = ['binance', 'binance_spot', 'binance_usdm', 'binance_coinm'];
+
+function readFeeds(texts: readonly string[]): { value: FeedSpec[] } | { fault: string } {
+  const feeds: FeedSpec[] = [];
+  for (const given of texts) {
+    const [venue = '', list = '', ...rest] = given.split(':');
+    const symbols = list.split(',').map((symbol) => symbol.trim());
+    if (rest.length > 0 || symbols.some((symbol) => !/^[A-Za-z0-9_]{1,64}$/.test(symbol)))
+      return { fault: `must look like binance:btcusdt,ethusdt, not "${given}"` };
+    if (!FEED_VENUES.includes(venue)) return { fault: `knows the venues ${FEED_VENUES.join(', ')}, not "${venue}"` };
+    feeds.push({ venue, symbols });
+  }
+  return { value: feeds };
+}
+
+export const OPTIONS = {
+  dataDir: directory({
+    env: 'EDGETAPE_DATA_DIR',
+    flag: 'data-dir',
+    defaultText: '.edgetape/data',
+    prose: 'Folder that holds everything that is kept: log, store, edge state. Made when it is missing.',
+  }),
+  tape: {
+    env: 'EDGETAPE_TAPE',
+    flag: 'tape',
+    placeholder: 'FILE',
+    defaultText: '',
+    repeat: true,
+    separator: ',',
+    prose:
+      'Recorded tape to play (CSV or raw capture, plain or gzip). May be given several times; the files are merged by time.',
+    read: (texts) => ({ value: [...texts] }),
+  } satisfies OptionSpec<string[]>,
+  feed: {
+    env: 'EDGETAPE_FEED',
+    flag: 'feed',
+    placeholder: 'VENUE:SYMBOLS',
+    defaultText: '',
+    repeat: true,
+    separator: ';',
+    prose:
+      'Live feed to take in, such as binance:btcusdt,ethusdt. Venues: binance (spot), binance_usdm, binance_coinm.',
+    read: readFeeds,
+  } satisfies OptionSpec<FeedSpec[]>,
+  speed: {
+    env: 'EDGETAPE_SPEED',
+    flag: 'speed',
+    placeholder: 'N|max',
+    unit: '× recorded speed',
+    defaultText: '1',
+    prose: 'How fast tapes play: 1 as recorded, 20 twenty times that, max as fast as it goes.',
+    read: (texts) => readSpeed(texts.at(-1) ?? ''),
+  } satisfies OptionSpec<Speed>,
+  seed: integer(
+    {
+      env: 'EDGETAPE_SEED',
+      flag: 'seed',
+      defaultText: '1',
+      prose: 'Seed of the simulator: the same seed makes the same market.',
+    },
+    0,
+    2 ** 32 - 1,
+  ),
+  rate: integer(
+    {
+      env: 'EDGETAPE_RATE',
+      flag: 'rate',
+      unit: 'ticks/s',
+      defaultText: '300',
+      prose: 'Ticks that the simulator makes a second, over all its symbols.',
+    },
+    1,
+    1_000_000,
+  ),
+  partitions: integer(
+    {
+      env: 'EDGETAPE_PARTITIONS',
+      flag: 'partitions',
+      defaultText: '4',
+      prose: 'Partitions of the log. Cannot be changed for a data folder that exists.',
+    },
+    1,
+    64,
+  ),
+  host: text({
+    env: 'EDGETAPE_HOST',
+    flag: 'host',
+    placeholder: 'ADDRESS',
+    defaultText: '127.0.0.1',
+    prose: 'Address to listen on.',
+  }),
+  port: integer(
+    {
+      env: 'EDGETAPE_PORT',
+      flag: 'port',
+      defaultText: '8787',
+      prose: 'Port of the dashboard, the sockets and the REST API; 0 takes any free one.',
+    },
+    0,
+    65_535,
+  ),
+  corePort: integer(
+    {
+      env: 'EDGETAPE_CORE_PORT',
+      flag: 'core-port',
+      defaultText: '0',
+      prose: "Port of the core's own REST server, which the edge asks; 0 takes any free one.",
+    },
+    0,
+    65_535,
+  ),
+  edge: choice(
+    {
+      env: 'EDGETAPE_EDGE',
+      flag: 'edge',
+      defaultText: 'embedded',
+      prose: 'embedded runs the edge in this process; none serves REST alone.',
+    },
+    ['embedded', 'none'],
+  ),
+  relaySecret: text({
+    env: 'EDGETAPE_RELAY_SECRET',
+    flag: 'relay-secret',
+    defaultText: '',
+    secret: true,
+    prose: "Secret by which the core's relay shows itself to the edge. Empty makes a new one for this run.",
+  }),
+  clickhouseUrl: httpUrl({
+    env: 'EDGETAPE_CLICKHOUSE_URL',
+    flag: 'clickhouse-url',
+    defaultText: '',
+    prose: 'ClickHouse server to keep market data in. Empty uses the one built in, in the data folder.',
+  }),
+  clickhouseUser: text({
+    env: 'EDGETAPE_CLICKHOUSE_USER',
+    flag: 'clickhouse-user',
+    defaultText: 'default',
+    prose: 'User on the ClickHouse server.',
+  }),
+  clickhousePassword: text({
+    env: 'EDGETAPE_CLICKHOUSE_PASSWORD',
+    flag: 'clickhouse-password',
+    defaultText: '',
+    secret: true,
+    prose: 'Password on the ClickHouse server.',
+  }),
+  clickhouseDatabase: text({
+    env: 'EDGETAPE_CLICKHOUSE_DATABASE',
+    flag: 'clickhouse-database',
+    defaultText: 'edgetape',
+    prose: 'Database on the ClickHouse server.',
+  }),
+  requestTimeoutMs: integer(
+    {
+      env: 'EDGETAPE_REQUEST_TIMEOUT_MS',
+      flag: 'request-timeout-ms',
+      unit: 'ms',
+      defaultText: '10000',
+      prose: 'A REST request that takes longer is answered 503.',
+    },
+    100,
+    600_000,
+  ),
+  drainTimeoutMs: integer(
+    {
+      env: 'EDGETAPE_DRAIN_TIMEOUT_MS',
+      flag: 'drain-timeout-ms',
+      unit: 'ms',
+      defaultText: '20000',
+      prose: 'How long a part may take to finish its work when the process is asked to stop.',
+    },
+    0,
+    600_000,
+  ),
+  logLevel: choice(
+    {
+      env: 'EDGETAPE_LOG_LEVEL',
+      flag: 'log-level',
+      defaultText: 'info',
+      prose: 'Least severe level that is logged.',
+    },
+    ['debug', 'info', 'warn', 'error', 'silent'],
+  ),
+  logFormat: choice(
+    {
+      env: 'EDGETAPE_LOG_FORMAT',
+      flag: 'log-format',
+      defaultText: 'auto',
+      prose: 'json writes one object a line, text a readable line; auto is text on a terminal, json elsewhere.',
+    },
+    ['auto', 'json', 'text'],
+  ),
+};
+
+export type OptionKey = keyof typeof OPTIONS;
+type ValueOf<S> = S extends { read(texts: readonly string[]): infer R }
+  ? R extends { value: infer T }
+    ? T
+    : never
+  : never;
+/** The typed, frozen values. */
+export type Config = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
+
+export interface ConfigSources {
+  /** Texts given by flag, by option key. */
+  flags: Readonly<Partial<Record<OptionKey, string | readonly string[]>>>;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Other defaults than the declared ones, for one command. */
+  defaults?: Readonly<Partial<Record<OptionKey, string>>>;
+}
+
+/** Flag before environment before default. Throws ConfigError for the first value that cannot be used. */
+export function resolveConfig(sources: ConfigSources): Config {
+  const values: Partial<Record<OptionKey, unknown>> = {};
+  for (const key of Object.keys(OPTIONS) as OptionKey[]) {
+    const spec: OptionSpec<unknown> = OPTIONS[key];
+    const { name, texts } = given(spec, sources.flags[key], sources.env[spec.env], sources.defaults?.[key]);
+    const result = spec.read(texts);
+    if ('fault' in result) throw new ConfigError(`${name} ${result.fault}.`);
+    values[key] = result.value;
+  }
+  return Object.freeze(values) as Config;
+}
+
+function given(
+  spec: OptionSpec<unknown>,
+  flag: string | readonly string[] | undefined,
+  env: string | undefined,
+  fallback: string | undefined,
+): { name: string; texts: string[] } {
+  if (flag !== undefined) return { name: `--${spec.flag}`, texts: typeof flag === 'string' ? [flag] : [...flag] };
+  if (env !== undefined && env !== '')
+    return {
+      name: spec.env,
+      texts: spec.repeat ? env.split(spec.separator ?? ',').filter((part) => part !== '') : [env],
+    };
+  const value = fallback ?? spec.defaultText;
+  return { name: `--${spec.flag}`, texts: spec.repeat && value === '' ? [] : [value] };
+}
+
+/** Names of the environment that begin with EDGETAPE_ and that no option has: most likely misspelt. */
+export function unknownEnvironment(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>(Object.values(OPTIONS).map((spec) => spec.env));
+  return Object.keys(env).filter((name) => name.startsWith('EDGETAPE_') && !known.has(name));
+}
+
+/** The options as a Markdown table for the README. */
+export function optionsTable(): string {
+  const lines = ['| flag | environment | default | meaning |', '|---|---|---|---|'];
+  for (const spec of Object.values(OPTIONS) as OptionSpec<unknown>[]) {
+    const unit = spec.unit === undefined ? '' : ` (${spec.unit})`;
+    const flag = `--${spec.flag} ${spec.placeholder}`.replaceAll('|', '\\|');
+    lines.push(
+      `| \`${flag}\` | \`${spec.env}\` | ${spec.defaultText === '' ? '' : `\`${spec.defaultText}\``}${unit} | ${spec.prose} |`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
