@@ -1,7 +1,13 @@
 /** Channels and the fields of their states (SPEC SU-1, CK-2). A topic is one channel of one symbol. */
 import { TIMEFRAMES } from '../timeframes.ts';
 
-export const CHANNELS = ['quotes', 'trades', 'stats', 'status', ...TIMEFRAMES.map((tf) => `bars.${tf}` as const)] as const;
+export const CHANNELS = [
+  'quotes',
+  'trades',
+  'stats',
+  'status',
+  ...TIMEFRAMES.map((tf) => `bars.${tf}` as const),
+] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 /** state: latest values, may be conflated; events: every row counts; bars: latest values by window start (SPEC CF-2). */

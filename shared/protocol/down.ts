@@ -14,7 +14,12 @@ export const welcomeSchema = v.object({
   serverTimeMs: integer,
   conflateMs: v.number(),
   partitions: integer,
-  limits: v.object({ messageBytes: integer, messagesPer10s: integer, subscriptions: integer, symbolsPerMessage: integer }),
+  limits: v.object({
+    messageBytes: integer,
+    messagesPer10s: integer,
+    subscriptions: integer,
+    symbolsPerMessage: integer,
+  }),
 });
 
 /** Answers every change of subscriptions: the whole resulting set, and what was refused. All of a message is applied, or nothing. */
@@ -38,7 +43,13 @@ export const readableUpdateSchema = v.object({
 });
 export type ReadableUpdate = v.InferOutput<typeof readableUpdateSchema>;
 
-const carried = { partition: integer, epoch: integer, seq: integer, timeMs: integer, updates: v.array(readableUpdateSchema) };
+const carried = {
+  partition: integer,
+  epoch: integer,
+  seq: integer,
+  timeMs: integer,
+  updates: v.array(readableUpdateSchema),
+};
 /** Replaces what the client holds of the topics named. */
 export const snapshotSchema = v.object({ type: v.literal('snapshot'), ...carried });
 /** What happened in seqFrom..seq, as absolute states and the rows missed: the answer to a position that is still in the ring. */
@@ -66,6 +77,15 @@ export const errorSchema = v.object({
 });
 
 export const downSchema = v.variant('type', [
-  welcomeSchema, subscribedSchema, snapshotSchema, catchupSchema, updateSchema, heartbeatSchema, skipSchema, shutdownSchema, pongSchema, errorSchema,
+  welcomeSchema,
+  subscribedSchema,
+  snapshotSchema,
+  catchupSchema,
+  updateSchema,
+  heartbeatSchema,
+  skipSchema,
+  shutdownSchema,
+  pongSchema,
+  errorSchema,
 ]);
 export type Down = v.InferOutput<typeof downSchema>;
