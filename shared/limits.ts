@@ -6,6 +6,8 @@ export const LIMITS = {
   frameBytes: 1_048_576,
   /** Characters of one tape line; a longer one is rejected without being kept in memory. */
   tapeLineChars: 65_536,
+  /** The same for a line of a raw capture: a REST depth snapshot is one line. */
+  captureLineChars: 1_048_576,
   /** Characters of a rejected line that the dead-letter topic keeps. */
   deadLetterChars: 512,
   /** Characters of a venue, a symbol, a trade id or a condition code. */
