@@ -166,12 +166,19 @@ export class TopicState {
     this.changedSeq = 0;
   }
 
-  /** Takes over a dictionary entry; held rows move to its scales, which only grow (SPEC MD-3). */
+  /**
+   * Takes over a dictionary entry; held rows move to its scales, which only grow (SPEC MD-3). An entry with smaller ones
+   * cannot come from our relay: what is held is forgotten, and the checksum tells.
+   */
   describe(info: TopicInfo): void {
     const old = this.#info;
     if (old === info) return;
     this.#info = info;
     if (old.priceScale === info.priceScale && old.sizeScale === info.sizeScale) return;
+    if (info.priceScale < old.priceScale || info.sizeScale < old.sizeScale) {
+      this.#clear();
+      return;
+    }
     const move = (row: Row): Row => rescaleRow(info.channel, row, old, info);
     if (this.values !== undefined) this.values = move(this.values);
     this.bars = this.bars.map((entry) => ({ ...entry, row: move(entry.row) }));
