@@ -80,8 +80,8 @@ export interface EdgetapeClient {
   topic(channel: string, symbol: string): Topic;
   /** Every decoded message as it comes, for readers that must not miss a row. Returns the end of it. */
   onUpdate(listener: (update: StreamUpdate, receivedAtMs: number) => void): () => void;
-  status(): ClientStatus;
-  subscribeStatus(listener: () => void): () => void;
+  readonly status: () => ClientStatus;
+  readonly subscribeStatus: (listener: () => void) => () => void;
   metrics(): ClientMetrics;
   /** Delays of one channel; undefined before its first update. */
   delays(channel: string): Delays | undefined;

@@ -24,6 +24,6 @@ export interface Topic {
   readonly channel: string;
   readonly symbol: string;
   /** Calls back after a change, at most once a frame. Returns the end of it. */
-  subscribe(listener: () => void): () => void;
-  getSnapshot(): TopicSnapshot;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly getSnapshot: () => TopicSnapshot;
 }

@@ -16,7 +16,11 @@ export class RestError extends Error {
 }
 
 /** Rejects with a RestError. */
-async function get<T>(path: string, query: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<T> {
+async function get<T>(
+  path: string,
+  query: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<T> {
   const url = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
   let response: Response;

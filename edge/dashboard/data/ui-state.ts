@@ -12,11 +12,11 @@ export interface UiState {
   filter: string;
   /** Which part a narrow screen shows. */
   view: View;
-  toggleTheme(): void;
-  select(symbol: string): void;
-  setTimeframe(timeframe: Timeframe): void;
-  setFilter(filter: string): void;
-  setView(view: View): void;
+  toggleTheme: () => void;
+  select: (symbol: string) => void;
+  setTimeframe: (timeframe: Timeframe) => void;
+  setFilter: (filter: string) => void;
+  setView: (view: View) => void;
 }
 
 const THEME_KEY = 'edgetape.theme';

@@ -56,7 +56,12 @@ function Connection(): ReactNode {
     if (!target) return;
     const { lastHeardMs } = client.metrics();
     const silentMs = nowMs - lastHeardMs;
-    const state = status.phase === 'live' && silentMs > SILENT_MS ? 'stale' : status.phase === 'connecting' && status.everLive ? 'reconnecting' : status.phase;
+    const state =
+      status.phase === 'live' && silentMs > SILENT_MS
+        ? 'stale'
+        : status.phase === 'connecting' && status.everLive
+          ? 'reconnecting'
+          : status.phase;
     const since = state === 'stale' || state === 'reconnecting' ? ` ${age(silentMs)}` : '';
     target.dataset['state'] = state;
     write(target, `${state}${since}`, status.reason ?? '');
@@ -76,7 +81,9 @@ function Venue({ venue }: { venue: string }): ReactNode {
   return (
     <li className="venue" title={title}>
       {simulated ? <span className="badge">SIMULATED</span> : <span>{venue}</span>}
-      <span className={state === 'disconnected' ? 'down' : ''}>{state === undefined ? 'feed unknown' : `feed ${state}`}</span>
+      <span className={state === 'disconnected' ? 'down' : ''}>
+        {state === undefined ? 'feed unknown' : `feed ${state}`}
+      </span>
     </li>
   );
 }
@@ -123,7 +130,16 @@ function Mark(): ReactNode {
 
 function Sun(): ReactNode {
   return (
-    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" aria-hidden="true">
+    <svg
+      width="16"
+      height="16"
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.5"
+      strokeLinecap="round"
+      aria-hidden="true"
+    >
       <circle cx="8" cy="8" r="3" />
       <path d="M8 1.2v1.3M8 13.5v1.3M1.2 8h1.3M13.5 8h1.3M3.2 3.2l.9.9M11.900 11.900l.9.9M12.800 3.2l-.9.9M4.100 11.900l-.9.9" />
     </svg>
@@ -132,7 +148,16 @@ function Sun(): ReactNode {
 
 function Moon(): ReactNode {
   return (
-    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinejoin="round" aria-hidden="true">
+    <svg
+      width="16"
+      height="16"
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.5"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
       <path d="M13.5 9.800A6 6 0 0 1 6.2 2.5a6 6 0 1 0 7.3 7.3Z" />
     </svg>
   );

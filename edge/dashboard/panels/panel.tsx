@@ -46,7 +46,9 @@ export function Panel({ label, head, sources, className = '', children }: PanelP
     const fromVenue = delays !== undefined && Math.abs(delays.venueToClient.p50Ms) < RECORDED_MS;
     const p50Ms = (fromVenue ? delays.venueToClient.p50Ms : delays?.edgeToClient.p50Ms) ?? Number.NaN;
     const way = Number.isNaN(p50Ms) ? '' : ` · ${delay(p50Ms)}`;
-    const path = fromVenue ? 'from exchange time to this screen' : 'from the edge to this screen (exchange times are recorded ones)';
+    const path = fromVenue
+      ? 'from exchange time to this screen'
+      : 'from the edge to this screen (exchange times are recorded ones)';
     const since = stale ? `stale ${age(sinceMs)}` : sinceMs < 10_000 ? age(sinceMs) : `quiet ${age(sinceMs)}`;
     write(target, `${since}${way}`, `Newest data received ${age(sinceMs)} ago. Median delay ${delay(p50Ms)} ${path}.`);
   }
