@@ -22,7 +22,9 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 } else {
   const node = findNode();
   if (node === undefined) {
-    console.error(`edgetape needs Node ${NEEDED_MAJOR} or newer; this is ${process.version}. Run "npm ci" in the clone, which brings one.`);
+    console.error(
+      `edgetape needs Node ${NEEDED_MAJOR} or newer; this is ${process.version}. Run "npm ci" in the clone, which brings one.`,
+    );
     process.exitCode = 2;
   } else {
     hand(node);

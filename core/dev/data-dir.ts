@@ -47,11 +47,15 @@ export interface OpenOptions {
 export function openDataDir(dir: string, options: OpenOptions): DataDir {
   const path = resolve(dir);
   if (options.mustExist === true && !isDataDir(path))
-    throw new DataDirError(`There is no data in ${dir}. Name another folder with --data-dir, or fill this one with "edgetape replay FILE --data-dir ${dir}".`);
+    throw new DataDirError(
+      `There is no data in ${dir}. Name another folder with --data-dir, or fill this one with "edgetape replay FILE --data-dir ${dir}".`,
+    );
   try {
     mkdirSync(join(path, 'edge'), { recursive: true });
   } catch (error) {
-    throw new DataDirError(`The data folder ${dir} cannot be made: ${reason(error)}. Name another one with --data-dir.`);
+    throw new DataDirError(
+      `The data folder ${dir} cannot be made: ${reason(error)}. Name another one with --data-dir.`,
+    );
   }
   const lockPath = join(path, 'lock.json');
   const self: Holder = { pid: process.pid, started: startOf(process.pid), command: options.command };
@@ -88,7 +92,8 @@ function takeLock(lockPath: string, self: Holder, dir: string): void {
       writeFileSync(lockPath, `${JSON.stringify(self)}\n`, { flag: 'wx' });
       return;
     } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw new DataDirError(`The data folder ${dir} cannot be written: ${reason(error)}.`);
+      if (!isCode(error, 'EEXIST'))
+        throw new DataDirError(`The data folder ${dir} cannot be written: ${reason(error)}.`);
     }
     const holder = readHolder(lockPath);
     if (holder !== undefined && lives(holder)) throw new DataDirError(inUse(dir, holder), holder);

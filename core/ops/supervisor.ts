@@ -34,9 +34,12 @@ export class ServiceFailed extends Error {
   readonly service: string;
 
   constructor(failure: Failure) {
-    super(`${failure.service} cannot go on: ${failure.error instanceof Error ? failure.error.message : String(failure.error)}`, {
-      cause: failure.error,
-    });
+    super(
+      `${failure.service} cannot go on: ${failure.error instanceof Error ? failure.error.message : String(failure.error)}`,
+      {
+        cause: failure.error,
+      },
+    );
     this.name = 'ServiceFailed';
     this.service = failure.service;
   }
@@ -56,7 +59,10 @@ export function createSupervisor(deps: { clock: Clock; logger: Logger }): Superv
         logger.debug('service ended', { service: service.name });
       } catch (error) {
         first ??= { service: service.name, error };
-        logger.error('service failed', { service: service.name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+        logger.error('service failed', {
+          service: service.name,
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
         fail({ service: service.name, error });
       }
     },

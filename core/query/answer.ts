@@ -37,10 +37,19 @@ export interface Route {
 }
 
 /** Keeps the parameters' value types inside a route while a list of routes forgets them. */
-export function route<P extends Params>(declared: Omit<Route, 'params' | 'answer'> & {
-  params: P;
-  answer(query: { [K in keyof P]: P[K] extends { read(text: string | undefined): infer R } ? Extract<R, { value: unknown }>['value'] : never }, context: Context): Promise<Answer>;
-}): Route {
+export function route<P extends Params>(
+  declared: Omit<Route, 'params' | 'answer'> & {
+    params: P;
+    answer(
+      query: {
+        [K in keyof P]: P[K] extends { read(text: string | undefined): infer R }
+          ? Extract<R, { value: unknown }>['value']
+          : never;
+      },
+      context: Context,
+    ): Promise<Answer>;
+  },
+): Route {
   return declared as unknown as Route;
 }
 
@@ -63,11 +72,17 @@ export function sendAnswer(context: Context, answer: Answer): Response {
   const csv = answer.csv;
   if (answer.freshness !== 'never') {
     const { asOfMs: _, ...content } = answer.json;
-    headers['etag'] = `W/"${createHash('sha256').update(csv ?? JSON.stringify(content)).digest('base64url').slice(0, 22)}"`;
+    headers['etag'] = `W/"${createHash('sha256')
+      .update(csv ?? JSON.stringify(content))
+      .digest('base64url')
+      .slice(0, 22)}"`;
     if (matches(context.req.header('if-none-match'), headers['etag'])) return context.body(null, 304, headers);
   }
   if (csv !== undefined) return context.body(csv, 200, { ...headers, 'content-type': 'text/csv; charset=utf-8' });
-  return context.body(JSON.stringify(answer.json), answer.status ?? 200, { ...headers, 'content-type': 'application/json' });
+  return context.body(JSON.stringify(answer.json), answer.status ?? 200, {
+    ...headers,
+    'content-type': 'application/json',
+  });
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {

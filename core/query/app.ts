@@ -85,10 +85,16 @@ export function createQueryApp(deps: QueryDeps): Hono {
   }
   for (const path of ['/openapi.json', '/docs', '/metrics']) app.all(path, notAllowed);
 
-  app.notFound((context) => problem(context, new EdgetapeError('not_found', 'No such path; /openapi.json lists those there are.')));
+  app.notFound((context) =>
+    problem(context, new EdgetapeError('not_found', 'No such path; /openapi.json lists those there are.')),
+  );
   app.onError((error, context) => {
     if (!(error instanceof EdgetapeError) || error.cause !== undefined)
-      deps.logger.error('request failed', { path: context.req.path, error: error.stack ?? String(error), cause: causeText(error) });
+      deps.logger.error('request failed', {
+        path: context.req.path,
+        error: error.stack ?? String(error),
+        cause: causeText(error),
+      });
     return problem(context, error);
   });
   return app;
@@ -102,7 +108,12 @@ function causeText(error: Error): string | undefined {
 export async function openApiDocument(app: Hono, version: string): Promise<Record<string, unknown>> {
   const document = await generateSpecs(app, {
     documentation: {
-      info: { title: 'Edgetape', version, description: DESCRIPTION, license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' } },
+      info: {
+        title: 'Edgetape',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
+      },
       servers: [{ url: '/', description: 'This server' }],
       tags: TAGS,
       security: [],
@@ -112,7 +123,9 @@ export async function openApiDocument(app: Hono, version: string): Promise<Recor
 }
 
 function describe(route: Route): DescribeRouteOptions {
-  const content: Record<string, object> = { 'application/json': { schema: resolver(route.schema), example: route.example } };
+  const content: Record<string, object> = {
+    'application/json': { schema: resolver(route.schema), example: route.example },
+  };
   if (route.csvExample !== undefined) content['text/csv'] = { schema: { type: 'string' }, example: route.csvExample };
   const problems: Record<string, object> = {};
   const expected = { 400: 'The request cannot be read', ...route.problems, 503: 'Not available at the moment' };
@@ -149,7 +162,10 @@ function guard(deps: QueryDeps): MiddlewareHandler {
   return async (context, next) => {
     if (context.req.url.length > MAX_URL_CHARS)
       throw new EdgetapeError('too_large', `An address may have at most ${MAX_URL_CHARS} characters.`);
-    if (Number(context.req.header('content-length') ?? 0) > MAX_BODY_BYTES || context.req.header('transfer-encoding') !== undefined)
+    if (
+      Number(context.req.header('content-length') ?? 0) > MAX_BODY_BYTES ||
+      context.req.header('transfer-encoding') !== undefined
+    )
       throw new EdgetapeError('too_large', 'Requests here have no body.');
     const startedMs = deps.clock.nowMs();
     await next();

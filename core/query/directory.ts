@@ -41,9 +41,11 @@ export function createDirectory(deps: { store: MarketStore; live: LiveState; clo
   const symbol = async (name: string): Promise<SymbolInfo> => {
     const found = (await symbols()).find((candidate) => candidate.symbol === name);
     if (found !== undefined) return found;
-    throw new RequestError('unknown_symbol', 'Nothing has been heard of this instrument; /v1/symbols lists those there are.', [
-      { pointer: '/query/symbol', detail: 'is not known' },
-    ]);
+    throw new RequestError(
+      'unknown_symbol',
+      'Nothing has been heard of this instrument; /v1/symbols lists those there are.',
+      [{ pointer: '/query/symbol', detail: 'is not known' }],
+    );
   };
 
   return {
@@ -77,6 +79,8 @@ export async function unavailable<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (cause) {
     if (cause instanceof EdgetapeError) throw cause;
-    throw new EdgetapeError('unavailable', 'The store does not answer at the moment; nothing is lost. Ask again.', { cause });
+    throw new EdgetapeError('unavailable', 'The store does not answer at the moment; nothing is lost. Ask again.', {
+      cause,
+    });
   }
 }

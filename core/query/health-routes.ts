@@ -31,15 +31,22 @@ export function healthRoutes(deps: HealthDeps): Route[] {
       path: '/v1/health',
       operationId: 'getHealth',
       summary: 'Health',
-      description: 'Whether the service lives and is ready, each thing it needs, how far the parts are behind the log, and how old the data is. 503 while not ready.',
+      description:
+        'Whether the service lives and is ready, each thing it needs, how far the parts are behind the log, and how old the data is. 503 while not ready.',
       tag: 'service',
       params: {},
       schema: healthResponseSchema,
       unready: 'Not ready',
       example: {
-        asOfMs: 1394604000000, status: 'ok', live: true, ready: true, uptimeMs: 65000,
-        dependencies: [{ name: 'store', state: 'up', checkMs: 2 }], lag: [{ part: 'windows', lagMs: 0, records: 0 }],
-        watermarkMs: 1394603999000, dataAgeMs: 320,
+        asOfMs: 1394604000000,
+        status: 'ok',
+        live: true,
+        ready: true,
+        uptimeMs: 65000,
+        dependencies: [{ name: 'store', state: 'up', checkMs: 2 }],
+        lag: [{ part: 'windows', lagMs: 0, records: 0 }],
+        watermarkMs: 1394603999000,
+        dataAgeMs: 320,
       },
       async answer() {
         const [dependencies, lag] = await Promise.all([deps.health.dependencies(), deps.health.lag()]);
@@ -52,13 +59,16 @@ export function healthRoutes(deps: HealthDeps): Route[] {
       path: '/v1/status',
       operationId: 'getStatus',
       summary: 'Status of the venues, and counts',
-      description: 'Which venues bring data, whether it is simulated, and how many ticks came late, twice or were refused.',
+      description:
+        'Which venues bring data, whether it is simulated, and how many ticks came late, twice or were refused.',
       tag: 'service',
       params: {},
       schema: statusResponseSchema,
       example: STATUS_EXAMPLE,
       async answer() {
-        const venues = deps.live.venues().map((status) => ({ ...status, eventMs: known(status.eventMs), watermarkMs: known(status.watermarkMs) }));
+        const venues = deps.live
+          .venues()
+          .map((status) => ({ ...status, eventMs: known(status.eventMs), watermarkMs: known(status.watermarkMs) }));
         return {
           json: {
             asOfMs: deps.clock.nowMs(),
@@ -78,12 +88,26 @@ export function healthRoutes(deps: HealthDeps): Route[] {
 
 /** The judgement: `down` when the log is, `starting` while something starts, `stale` when the store is down (SPEC ST-4). Pure. */
 export function healthView(
-  deps: Pick<HealthDeps, 'live' | 'status'>, dependencies: HealthView['dependencies'], lag: HealthView['lag'], nowMs: number,
+  deps: Pick<HealthDeps, 'live' | 'status'>,
+  dependencies: HealthView['dependencies'],
+  lag: HealthView['lag'],
+  nowMs: number,
 ): HealthView {
-  const state = (name: string): string | undefined => dependencies.find((dependency) => dependency.name === name)?.state;
+  const state = (name: string): string | undefined =>
+    dependencies.find((dependency) => dependency.name === name)?.state;
   const starting = dependencies.some((dependency) => dependency.state === 'starting');
-  const status = state('log') === 'down' ? 'down' : starting ? 'starting' : dependencies.some((d) => d.state === 'down') ? 'stale' : 'ok';
-  const connected = deps.live.venues().filter((venue) => venue.state === 'connected').map((venue) => venue.watermarkMs);
+  const status =
+    state('log') === 'down'
+      ? 'down'
+      : starting
+        ? 'starting'
+        : dependencies.some((d) => d.state === 'down')
+          ? 'stale'
+          : 'ok';
+  const connected = deps.live
+    .venues()
+    .filter((venue) => venue.state === 'connected')
+    .map((venue) => venue.watermarkMs);
   const newestMs = deps.live.newestEventMs();
   return {
     asOfMs: nowMs,
@@ -103,12 +127,34 @@ function known(ms: number): number | null {
 }
 
 const STATUS_EXAMPLE: StatusView = {
-  asOfMs: 1394604000000, version: '0.1.0', protocol: 1, startedAtMs: 1394603935000, simulated: true,
+  asOfMs: 1394604000000,
+  version: '0.1.0',
+  protocol: 1,
+  startedAtMs: 1394603935000,
+  simulated: true,
   venues: [
-    { venue: 'simulated', state: 'connected', simulated: true, eventMs: 1394603999680, watermarkMs: 1394603999680, gaps: 0, late: 3, duplicates: 1 },
+    {
+      venue: 'simulated',
+      state: 'connected',
+      simulated: true,
+      eventMs: 1394603999680,
+      watermarkMs: 1394603999680,
+      gaps: 0,
+      late: 3,
+      duplicates: 1,
+    },
   ],
   counts: {
-    read: 19500, acceptedTrades: 4210, acceptedQuotes: 15290, rejected: {}, reordered: 12, late: 3, tooLate: 0, duplicate: 1,
-    cancelled: 2, corrected: 2, unknownReference: 0,
+    read: 19500,
+    acceptedTrades: 4210,
+    acceptedQuotes: 15290,
+    rejected: {},
+    reordered: 12,
+    late: 3,
+    tooLate: 0,
+    duplicate: 1,
+    cancelled: 2,
+    corrected: 2,
+    unknownReference: 0,
   },
 };

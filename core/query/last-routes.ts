@@ -53,7 +53,8 @@ function statsRoute(deps: LastDeps): Route {
     path: '/v1/stats',
     operationId: 'getStats',
     summary: 'Statistics',
-    description: 'Running figures of one instrument: spread, averages of 30 s, realised volatility, change and range of the UTC day.',
+    description:
+      'Running figures of one instrument: spread, averages of 30 s, realised volatility, change and range of the UTC day.',
     tag: 'market data',
     params: { symbol: params.symbolRequired },
     schema: statsResponseSchema,
@@ -82,9 +83,14 @@ async function lastOf(deps: LastDeps, symbol: string): Promise<LastView> {
   return lastView(symbol, trade, quote, stats);
 }
 
-async function first<C extends TradeColumns | QuoteColumns, T>(batches: AsyncIterable<C>, view: (columns: C, i: number) => T): Promise<T | undefined> {
-  return unavailable((async () => {
-    for await (const batch of batches) if (batch.length > 0) return view(batch, 0);
-    return undefined;
-  })());
+async function first<C extends TradeColumns | QuoteColumns, T>(
+  batches: AsyncIterable<C>,
+  view: (columns: C, i: number) => T,
+): Promise<T | undefined> {
+  return unavailable(
+    (async () => {
+      for await (const batch of batches) if (batch.length > 0) return view(batch, 0);
+      return undefined;
+    })(),
+  );
 }

@@ -22,7 +22,12 @@ export function mergeBars(stored: readonly Bar[], recent: readonly Bar[], range:
     if (startMs < (range.fromMs ?? startMs) || startMs >= (range.toMs ?? startMs + 1)) continue;
     if (range.after !== undefined && (startMs - range.after) * direction <= 0) continue;
     const held = merged.get(startMs);
-    if (held !== undefined ? !supersedes(bar, held) : !range.complete && last !== undefined && (startMs - last.startMs) * direction > 0) continue;
+    if (
+      held !== undefined
+        ? !supersedes(bar, held)
+        : !range.complete && last !== undefined && (startMs - last.startMs) * direction > 0
+    )
+      continue;
     // A bar whose trades may set no price is not shown (SPEC WN-4).
     if (Number.isNaN(bar.open)) continue;
     merged.set(startMs, bar);

@@ -2,7 +2,12 @@
 import type { Bar } from '#shared/bars.ts';
 import type { Clock } from '#shared/clock.ts';
 import { LIMITS } from '#shared/limits.ts';
-import { barsResponseSchema, profileResponseSchema, quotesResponseSchema, tradesResponseSchema } from '#shared/market.ts';
+import {
+  barsResponseSchema,
+  profileResponseSchema,
+  quotesResponseSchema,
+  tradesResponseSchema,
+} from '#shared/market.ts';
 import type { QuoteColumns, TradeColumns } from '#shared/ticks.ts';
 import type { MarketStore, RangeQuery } from '../stores/stores.ts';
 import { route, wantsCsv, type Freshness, type Route } from './answer.ts';
@@ -79,8 +84,13 @@ function barsRoute(deps: RangeDeps): Route {
     description: `Bars of one instrument by rising start, the open one included. There is no bar where nothing was traded.${CSV_NOTE}`,
     tag: 'market data',
     params: {
-      symbol: params.symbolRequired, tf: params.timeframe, from: params.from, to: params.to,
-      limit: params.limitParam(500, LIMITS.restBars), order: params.order, cursor: params.cursor,
+      symbol: params.symbolRequired,
+      tf: params.timeframe,
+      from: params.from,
+      to: params.to,
+      limit: params.limitParam(500, LIMITS.restBars),
+      order: params.order,
+      cursor: params.cursor,
     },
     schema: barsResponseSchema,
     example: { asOfMs: AS_OF_EXAMPLE, next: null, symbol: 'asx:BHP', timeframe: '1m', bars: [BAR_EXAMPLE] },
@@ -91,7 +101,10 @@ function barsRoute(deps: RangeDeps): Route {
       const { query, key } = storeQuery(`bars/${timeframe}`, values);
       await deps.directory.insist(symbol);
       const stored = await unavailable(collect<Bar>(deps.store.bars({ ...query, timeframe }), limit + 1));
-      const all = mergeBars(stored, deps.live.recentBars(symbol, timeframe), { ...query, complete: stored.length <= limit });
+      const all = mergeBars(stored, deps.live.recentBars(symbol, timeframe), {
+        ...query,
+        complete: stored.length <= limit,
+      });
       const bars = all.slice(0, limit);
       const last = bars.at(-1);
       const next = all.length > limit && last !== undefined ? encodeCursor(key, last.startMs) : null;
@@ -100,7 +113,9 @@ function barsRoute(deps: RangeDeps): Route {
         json: { asOfMs: deps.clock.nowMs(), next, symbol, timeframe, bars: bars.map(barView) },
         csv: wantsCsv(context) ? [BAR_CSV_HEADER, ...bars.map(barCsv), ''].join('\n') : undefined,
         next,
-        freshness: open ? 'live' : freshness(deps, symbol, order === 'asc' && next !== null ? last?.startMs : values.to),
+        freshness: open
+          ? 'live'
+          : freshness(deps, symbol, order === 'asc' && next !== null ? last?.startMs : values.to),
       };
     },
   });
@@ -125,8 +140,19 @@ function tradesRoute(deps: RangeDeps): Route {
       const views = columns.flatMap((batch) => [...tradeViews(batch)]);
       const trades = views.slice(0, values.limit);
       const next = views.length > values.limit ? encodeCursor(key, trades.at(-1)?.arrival ?? 0) : null;
-      const csv = wantsCsv(context) ? csvPage(TRADE_CSV_HEADER, columns.flatMap((batch) => [...tradeCsvRows(batch)]), values.limit) : undefined;
-      return { json: { asOfMs: deps.clock.nowMs(), next, trades }, csv, next, freshness: freshness(deps, values.symbol, values.to) };
+      const csv = wantsCsv(context)
+        ? csvPage(
+            TRADE_CSV_HEADER,
+            columns.flatMap((batch) => [...tradeCsvRows(batch)]),
+            values.limit,
+          )
+        : undefined;
+      return {
+        json: { asOfMs: deps.clock.nowMs(), next, trades },
+        csv,
+        next,
+        freshness: freshness(deps, values.symbol, values.to),
+      };
     },
   });
 }
@@ -150,8 +176,19 @@ function quotesRoute(deps: RangeDeps): Route {
       const views = columns.flatMap((batch) => [...quoteViews(batch)]);
       const quotes = views.slice(0, values.limit);
       const next = views.length > values.limit ? encodeCursor(key, quotes.at(-1)?.arrival ?? 0) : null;
-      const csv = wantsCsv(context) ? csvPage(QUOTE_CSV_HEADER, columns.flatMap((batch) => [...quoteCsvRows(batch)]), values.limit) : undefined;
-      return { json: { asOfMs: deps.clock.nowMs(), next, quotes }, csv, next, freshness: freshness(deps, values.symbol, values.to) };
+      const csv = wantsCsv(context)
+        ? csvPage(
+            QUOTE_CSV_HEADER,
+            columns.flatMap((batch) => [...quoteCsvRows(batch)]),
+            values.limit,
+          )
+        : undefined;
+      return {
+        json: { asOfMs: deps.clock.nowMs(), next, quotes },
+        csv,
+        next,
+        freshness: freshness(deps, values.symbol, values.to),
+      };
     },
   });
 }
@@ -177,7 +214,9 @@ function profileRoute(deps: RangeDeps): Route {
       const open = profiles.some((profile) => profile.state === 'provisional');
       return {
         json: { asOfMs: deps.clock.nowMs(), next, symbol: values.symbol, profiles: profiles.map(profileView) },
-        csv: wantsCsv(context) ? [PROFILE_CSV_HEADER, ...profiles.flatMap((profile) => [...profileCsvRows(profile)]), ''].join('\n') : undefined,
+        csv: wantsCsv(context)
+          ? [PROFILE_CSV_HEADER, ...profiles.flatMap((profile) => [...profileCsvRows(profile)]), ''].join('\n')
+          : undefined,
         next,
         freshness: open ? 'live' : freshness(deps, values.symbol, values.to),
       };
@@ -187,8 +226,12 @@ function profileRoute(deps: RangeDeps): Route {
 
 function rangeParams(fallback = 100, max: number = LIMITS.restRows) {
   return {
-    symbol: params.symbolOptional, from: params.from, to: params.to,
-    limit: params.limitParam(fallback, max), order: params.order, cursor: params.cursor,
+    symbol: params.symbolOptional,
+    from: params.from,
+    to: params.to,
+    limit: params.limitParam(fallback, max),
+    order: params.order,
+    cursor: params.cursor,
   };
 }
 
@@ -207,5 +250,7 @@ function freshness(deps: RangeDeps, symbol: string | undefined, toMs: number | u
   const venue = symbol?.slice(0, symbol.indexOf(':'));
   const venues = deps.live.venues().filter((status) => venue === undefined || status.venue === venue);
   if (venues.length === 0) return deps.clock.nowMs() >= toMs + SETTLED_MS ? 'closed' : 'live';
-  return venues.every((status) => status.state === 'ended' || status.watermarkMs >= toMs + GRACE_MS) ? 'closed' : 'live';
+  return venues.every((status) => status.state === 'ended' || status.watermarkMs >= toMs + GRACE_MS)
+    ? 'closed'
+    : 'live';
 }

@@ -3,7 +3,15 @@ import type { Bar, Profile, QuoteState, Scales, Stats, TradeEvent } from '#share
 import { formatDecimal, formatVwap, rescale } from '#shared/decimal.ts';
 import { formatNanos } from '#shared/event-time.ts';
 import type { BarView, LastView, ProfileView, QuoteView, StatsView, SymbolInfo, TradeView } from '#shared/market.ts';
-import { ACTION, NO_TIME, SIDE, decodeTradeId, quoteTimeMs, type QuoteColumns, type TradeColumns } from '#shared/ticks.ts';
+import {
+  ACTION,
+  NO_TIME,
+  SIDE,
+  decodeTradeId,
+  quoteTimeMs,
+  type QuoteColumns,
+  type TradeColumns,
+} from '#shared/ticks.ts';
 import type { InstrumentRow } from '../stores/stores.ts';
 import { valueArea } from '../windows/profile.ts';
 

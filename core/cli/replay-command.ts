@@ -1,0 +1,75 @@
+/** `edgetape replay`: tapes through the whole core, and what came of them. */
+import type { Config } from '../config.ts';
+import { openBase } from '../dev/embedded.ts';
+import { createPipeline } from '../dev/pipeline.ts';
+import { tapeSource } from '../dev/sources.ts';
+import { createSupervisor } from '../ops/supervisor.ts';
+import { CliError, type CliIo } from './io.ts';
+import { loggerOf } from './log-output.ts';
+import { showProgress } from './progress.ts';
+import { summaryLines } from './summary.ts';
+
+/** Exit code of a command that was interrupted. */
+const INTERRUPTED = 130;
+
+export async function replayCommand(files: readonly string[], config: Config, io: CliIo): Promise<number> {
+  const startedMs = io.clock.nowMs();
+  const cpuAtStart = io.cpuSeconds();
+  const logger = loggerOf(config, io);
+  const source = await tapeSource(files, config.speed, io.clock);
+  const base = await openBase(config, { command: 'replay', clock: io.clock, logger });
+  try {
+    const supervisor = createSupervisor({ clock: io.clock, logger });
+    const pipeline = createPipeline({
+      log: base.log,
+      store: base.store,
+      sources: [source],
+      partitions: config.partitions,
+      live: undefined,
+      clock: io.clock,
+      logger,
+    });
+    const { collector } = pipeline;
+    const stopProgress = showProgress(
+      { totalBytes: source.totalBytes, bytesRead: () => source.bytesRead(), rows: () => collector.summary().read },
+      io,
+    );
+    const before = collector.summary();
+    const ended = pipeline.start(supervisor);
+    const stopped = new Promise<'stopped'>((resolve) =>
+      io.stop.addEventListener('abort', () => resolve('stopped'), { once: true }),
+    );
+    let outcome: 'done' | 'stopped';
+    try {
+      outcome = await supervisor.unlessFailed(Promise.race([ended.then(() => 'done' as const), stopped]));
+      if (outcome === 'done') await supervisor.unlessFailed(Promise.race([pipeline.caughtUp(), stopped]));
+    } finally {
+      stopProgress();
+      await supervisor.drain(pipeline.drainSteps(supervisor), config.drainTimeoutMs);
+    }
+    const failure = supervisor.failure();
+    if (failure !== undefined)
+      throw new CliError(
+        `The replay stopped: ${failure.error instanceof Error ? failure.error.message : String(failure.error)}`,
+      );
+    if (io.stop.aborted) {
+      await io.stderr.write('Stopped; what was read is kept. Run the same command again to go on from there.\n');
+      return INTERRUPTED;
+    }
+    const summary = collector.summary();
+    const lines = summaryLines({
+      collector: summary,
+      counts: pipeline.windows.counts(),
+      bars: pipeline.windows.barsByState(),
+      trades: summary.accepted.trades - before.accepted.trades,
+      quotes: summary.accepted.quotes - before.accepted.quotes,
+      elapsedMs: io.clock.nowMs() - startedMs,
+      cpuSeconds: io.cpuSeconds() - cpuAtStart,
+      partitions: config.partitions,
+    });
+    await io.stdout.write(`${lines.join('\n')}\n`);
+    return 0;
+  } finally {
+    await base.close();
+  }
+}

@@ -1,0 +1,50 @@
+/** What a replay did, for people. Pure. */
+import type { BarState } from '#shared/bars.ts';
+import type { CollectorSummary } from '../collector/collector.ts';
+import type { TickCounts } from '../windows/changes.ts';
+
+export interface ReplayFigures {
+  collector: CollectorSummary;
+  counts: TickCounts;
+  bars: Record<BarState, number>;
+  /** Trades and quotes that this run took in, without those of earlier runs of the same replay. */
+  trades: number;
+  quotes: number;
+  elapsedMs: number;
+  cpuSeconds: number;
+  partitions: number;
+}
+
+export function number(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** Lines of the summary. */
+export function summaryLines(figures: ReplayFigures): string[] {
+  const { collector, counts, bars } = figures;
+  const rejected = Object.entries(collector.rejected).sort(([a], [b]) => (a < b ? -1 : 1));
+  const rejectedTotal = rejected.reduce((sum, [, count]) => sum + count, 0);
+  const seconds = figures.elapsedMs / 1000;
+  const lines = [
+    `read       ${number(collector.read)} rows`,
+    `accepted   ${number(collector.accepted.trades)} trades, ${number(collector.accepted.quotes)} quotes`,
+    `rejected   ${number(rejectedTotal)}${rejected.length > 0 ? `: ${rejected.map(([reason, count]) => `${reason} ${number(count)}`).join(', ')}` : ''}`,
+  ];
+  if (collector.ignored > 0) lines.push(`ignored    ${number(collector.ignored)} messages of other kinds`);
+  if (collector.gaps > 0) lines.push(`gaps       ${number(collector.gaps)} in trade ids`);
+  lines.push(
+    `order      ${number(counts.reordered)} reordered, ${number(counts.late)} late, ${number(counts.tooLate)} recomputed, ${number(counts.duplicate)} duplicates`,
+    `changes    ${number(counts.cancelled)} cancelled, ${number(counts.corrected)} corrected, ${number(counts.unknownReference)} naming an unknown trade`,
+    `bars       ${number(bars.final)} final, ${number(bars.revised)} revised, ${number(bars.provisional)} provisional`,
+    `elapsed    ${seconds.toFixed(2)} s, CPU ${figures.cpuSeconds.toFixed(2)} s`,
+  );
+  const ticks = figures.trades + figures.quotes;
+  if (ticks > 0 && seconds > 0) {
+    const what = figures.trades >= figures.quotes ? 'trades' : 'ticks';
+    const done = what === 'trades' ? figures.trades : ticks;
+    lines.push(
+      `rate       ${number(done / seconds)} ${what}/s, ${((figures.cpuSeconds * 1e6) / done).toFixed(1)} CPU-seconds per million`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,110 @@
+/** Prometheus metrics of the process (text format), from what the parts count themselves. */
+import { Counter, Gauge, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import type { Clock } from '#shared/clock.ts';
+import type { StatusView } from '#shared/market.ts';
+import type { LiveState } from '../query/live-state.ts';
+import type { RelayPartitionStatus } from '../relay/relay.ts';
+
+export interface MetricsDeps {
+  counts(): StatusView['counts'];
+  relay(): readonly RelayPartitionStatus[];
+  live: LiveState;
+  clock: Clock;
+}
+
+/** Renders the metrics at the moment of asking. Labels are venues, reasons and partitions: never symbols or users. */
+export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: string; body: string }> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'edgetape_' });
+  const registers = [registry];
+
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (set: (labels: Record<string, string>, value: number) => void) => void,
+  ): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        collect((labels, value) => {
+          if (Number.isFinite(value)) this.set(labels, value);
+        });
+      },
+    });
+  };
+  /** A count that only rises, kept elsewhere: what has come since the last time is added. */
+  const counter = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (set: (labels: Record<string, string>, total: number) => void) => void,
+  ): void => {
+    const told = new Map<string, number>();
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        collect((labels, total) => {
+          const key = JSON.stringify(labels);
+          this.inc(labels, Math.max(0, total - (told.get(key) ?? 0)));
+          told.set(key, Math.max(total, told.get(key) ?? 0));
+        });
+      },
+    });
+  };
+
+  counter('edgetape_rows_read_total', 'Rows read from sources, rejected ones included.', [], (set) =>
+    set({}, deps.counts().read),
+  );
+  counter('edgetape_ticks_accepted_total', 'Ticks taken in, by kind.', ['kind'], (set) => {
+    const { acceptedTrades, acceptedQuotes } = deps.counts();
+    set({ kind: 'trade' }, acceptedTrades);
+    set({ kind: 'quote' }, acceptedQuotes);
+  });
+  counter('edgetape_rows_rejected_total', 'Rows refused, by reason.', ['reason'], (set) => {
+    for (const [reason, count] of Object.entries(deps.counts().rejected)) set({ reason }, count);
+  });
+  counter('edgetape_ticks_apart_total', 'Ticks counted apart by the windows, by outcome.', ['outcome'], (set) => {
+    const { reordered, late, tooLate, duplicate, cancelled, corrected, unknownReference } = deps.counts();
+    for (const [outcome, count] of Object.entries({
+      reordered,
+      late,
+      tooLate,
+      duplicate,
+      cancelled,
+      corrected,
+      unknownReference,
+    }))
+      set({ outcome }, count);
+  });
+  counter('edgetape_feed_gaps_total', 'Gaps in the trade ids of a venue.', ['venue'], (set) => {
+    for (const { venue, gaps } of deps.live.venues()) set({ venue }, gaps);
+  });
+  gauge('edgetape_feed_connected', 'Whether the venue is connected.', ['venue'], (set) => {
+    for (const { venue, state } of deps.live.venues()) set({ venue }, state === 'connected' ? 1 : 0);
+  });
+  gauge('edgetape_source_age_seconds', 'Wall clock minus the newest event time of the venue.', ['venue'], (set) => {
+    for (const { venue, eventMs } of deps.live.venues()) set({ venue }, (deps.clock.nowMs() - eventMs) / 1_000);
+  });
+  gauge('edgetape_watermark_delay_seconds', 'Wall clock minus the watermark of the venue.', ['venue'], (set) => {
+    for (const { venue, watermarkMs } of deps.live.venues()) set({ venue }, (deps.clock.nowMs() - watermarkMs) / 1_000);
+  });
+  gauge('edgetape_relay_linked', 'Whether the hub of the partition is linked.', ['partition'], (set) => {
+    for (const { partition, link } of deps.relay()) set({ partition: String(partition) }, link === 'live' ? 1 : 0);
+  });
+  counter('edgetape_relay_frames_total', 'Frames sent to hubs.', ['partition'], (set) => {
+    for (const { partition, frames } of deps.relay()) set({ partition: String(partition) }, frames);
+  });
+  counter('edgetape_relay_bytes_total', 'Bytes sent to hubs.', ['partition'], (set) => {
+    for (const { partition, bytes } of deps.relay()) set({ partition: String(partition) }, bytes);
+  });
+
+  return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
+}
