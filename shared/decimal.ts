@@ -104,9 +104,15 @@ export function formatDecimal(mantissa: number | bigint, decimals: number): stri
   return stripZeros(formatFixed(mantissa, decimals, decimals));
 }
 
-/** Prints with at least `printed` places, as the source did. */
+/**
+ * Prints with `printed` places, as the source did. `decimals` may be more than that: a tick is kept at its instrument's scale
+ * (SPEC MD-3), and zeros that this put behind the value are taken off again.
+ */
 export function formatPrinted(mantissa: number, decimals: number, printed: number): string {
-  return formatFixed(mantissa, decimals, Math.max(decimals, printed));
+  let digits = mantissa;
+  let places = decimals;
+  for (; places > printed && digits % 10 === 0; places--) digits /= 10;
+  return formatFixed(digits, places, Math.max(places, printed));
 }
 
 function formatFixed(mantissa: number | bigint, decimals: number, places: number): string {

@@ -66,6 +66,7 @@ export class Merge {
   readonly #lanes: Lane[];
   readonly #normaliser: Normaliser;
   #batch: MergedBatch = emptyBatch();
+  #batchTicks = 0;
 
   /** @param lines data lines of each input that are behind already */
   constructor(inputs: readonly MergeInput[], lines: readonly number[], normaliser: Normaliser) {
@@ -110,6 +111,7 @@ export class Merge {
     if (this.#batch.lines === 0) return { batch: undefined, nextMs };
     const batch = this.#batch;
     this.#batch = emptyBatch();
+    this.#batchTicks = 0;
     for (const lane of this.#lanes) forgetBatch(lane);
     return { batch, nextMs };
   }
@@ -235,6 +237,7 @@ export class Merge {
       id >= NO_TRADE_ID
         ? id
         : -(1 + (lane.strings[-id - 1] ??= into.strings.intern(from.strings.values[-id - 1] as string)));
+    into.arrival[i] = this.#batchTicks++;
     into.length++;
     return undefined;
   }
@@ -266,6 +269,7 @@ export class Merge {
     const fault = normaliseQuote(scales, into, i);
     if (fault !== undefined) return fault;
     into.instrument[i] = lane.quoteNames.instruments[name] ??= into.instruments.intern(scales.instrument);
+    into.arrival[i] = this.#batchTicks++;
     into.length++;
     return undefined;
   }

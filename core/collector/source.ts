@@ -13,7 +13,10 @@ export interface Rejection {
   excerpt: string;
 }
 
-/** What a source hands over at once. `cursor` stands behind everything in it (SPEC LG-6). */
+/**
+ * What a source hands over at once. `cursor` stands behind everything in it (SPEC LG-6). The `arrival` columns hold each tick's
+ * place in the batch, 0, 1, 2, … over trades and quotes together; the collector makes arrival numbers of them.
+ */
 export interface SourceBatch {
   trades: TradeColumns | undefined;
   quotes: QuoteColumns | undefined;
