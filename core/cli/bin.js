@@ -18,7 +18,11 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
     if (type !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, [warning, ...rest]);
   };
   const { main } = await import('./main.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  const code = await main(process.argv.slice(2));
+  process.exitCode ??= code;
+  // What was written is out before the process ends; whatever a library keeps open does not hold it back.
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  process.exit();
 } else {
   const node = findNode();
   if (node === undefined) {

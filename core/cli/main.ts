@@ -208,12 +208,12 @@ function addReads(command: Define, run: Run, io: CliIo): void {
     names: readonly ReadOptionName[],
     examples: readonly string[],
   ): void => {
-    const reading = addConfigOptions(addReadOptions(command(kind, description, examples), names), STORE_KEYS);
+    const reading = addConfigOptions(addReadOptions(command(kind, description, examples), names, kind), STORE_KEYS);
     if (kind === 'trades')
       reading.option('--with-action', 'Add the column `action` to CSV: trade, cancel or correction.');
     reading.action(
       run(async (given) => {
-        const options = readOptionsOf(given);
+        const options = readOptionsOf(given, kind);
         return (await import('./read-command.ts')).readCommand(
           kind,
           { ...options, withAction: given['withAction'] !== undefined },

@@ -5,6 +5,7 @@ import { parseInstrumentId } from '#shared/topics.ts';
 import { ConfigError, OPTIONS, resolveConfig, type Config, type OptionKey, type OptionSpec } from '../config.ts';
 import { TIME_FORMS, parseTimeMs } from '../query/time-text.ts';
 import { FORMATS, type Format } from './print-rows.ts';
+import type { Kind } from './rows.ts';
 
 type Given = Record<string, string | string[] | undefined>;
 
@@ -65,13 +66,20 @@ const READ_OPTIONS: Readonly<Record<ReadOptionName, () => Option>> = {
   url: () => new Option('--url <URL>', 'Ask a running instance at this address instead of opening a data folder.'),
 };
 
-export function addReadOptions(command: Command, names: readonly ReadOptionName[]): Command {
-  for (const name of names) command.addOption(READ_OPTIONS[name]());
+export function addReadOptions(command: Command, names: readonly ReadOptionName[], kind: Kind): Command {
+  for (const name of names) {
+    const option = READ_OPTIONS[name]();
+    if (kind === 'profile' && name === 'tf') {
+      option.description = 'Length of the windows; profiles have windows of five minutes only.';
+      option.default('5m');
+    }
+    command.addOption(option);
+  }
   return command;
 }
 
 /** Throws ConfigError for the first that cannot be used. */
-export function readOptionsOf(given: Given): ReadOptions {
+export function readOptionsOf(given: Given, kind: Kind): ReadOptions {
   const text = (name: ReadOptionName): string | undefined => {
     const value = given[name];
     return typeof value === 'string' ? value : undefined;
@@ -80,6 +88,8 @@ export function readOptionsOf(given: Given): ReadOptions {
   if (symbol !== undefined && parseInstrumentId(symbol) === undefined)
     throw new ConfigError(`--symbol must look like venue:SYMBOL, for example asx:BHP, not "${symbol}".`);
   const timeframe = text('tf') ?? '1m';
+  if (kind === 'profile' && timeframe !== '5m')
+    throw new ConfigError(`--tf must be 5m: volume profiles have no other windows, not "${timeframe}".`);
   if (!isTimeframe(timeframe))
     throw new ConfigError(`--tf must be one of ${TIMEFRAMES.join(', ')}, not "${timeframe}".`);
   const format = FORMATS.find((candidate) => candidate === (text('format') ?? 'table'));

@@ -1,31 +1,35 @@
 /** Prints rows as a table, CSV or JSON lines. */
 import type { Out } from './io.ts';
-import { CSV_HEADERS, type Kind, type Rows, type View } from './rows.ts';
+import type { Kind, Rows, View } from './rows.ts';
 import { tableWriter, type Column } from './table.ts';
 
 export type Format = 'table' | 'csv' | 'json';
 export const FORMATS: readonly Format[] = ['table', 'csv', 'json'];
 
-/** Most rows that go out: batches are cut, and reading stops as soon as they are out or the reader has gone. */
-export async function printRows(
-  out: Out,
-  kind: Kind,
-  format: Format,
-  batches: AsyncIterable<Rows>,
-  limit = Infinity,
-): Promise<number> {
-  let left = limit;
+export interface PrintOptions {
+  kind: Kind;
+  format: Format;
+  /** First line of the CSV form. */
+  csvHeader: string;
+  /** Most rows that go out; reading stops as soon as they are out, or the reader has gone. */
+  limit: number | undefined;
+}
+
+/** Prints the batches. Resolves with the number of rows that went out. */
+export async function printRows(out: Out, options: PrintOptions, batches: AsyncIterable<Rows>): Promise<number> {
+  const { kind, format, limit = Infinity } = options;
   const table = tableWriter(COLUMNS[kind]);
-  if (format === 'csv') await out.write(`${CSV_HEADERS[kind]}\n`);
+  let printed = 0;
+  if (format === 'csv') await out.write(`${options.csvHeader}\n`);
   for await (const batch of batches) {
-    const lines = linesOf(batch, kind, format, table).slice(0, left);
-    const rows = 'csv' in batch ? batch.csv.length : batch.views.length;
-    left -= rows;
+    const rows = rowsOf(batch, kind, format).slice(0, limit - printed);
+    printed += rows.length;
+    const lines = 'csv' in batch ? (rows as string[]) : rows.length === 0 ? [] : linesOf(rows as View[], format, table);
     await out.write(lines.map((line) => `${line}\n`).join(''));
-    if (left <= 0 || out.closed) break;
+    if (printed >= limit || out.closed) break;
   }
-  if (format === 'table' && left === limit) await out.write(`No ${NOUNS[kind]}.\n`);
-  return limit - left;
+  if (format === 'table' && printed === 0) await out.write(`No ${NOUNS[kind]}.\n`);
+  return printed;
 }
 
 const NOUNS: Readonly<Record<Kind, string>> = {
@@ -36,10 +40,13 @@ const NOUNS: Readonly<Record<Kind, string>> = {
   symbols: 'instruments',
 };
 
-function linesOf(batch: Rows, kind: Kind, format: Format, table: (rows: readonly View[]) => string[]): string[] {
+function rowsOf(batch: Rows, kind: Kind, format: Format): (string | View)[] {
   if ('csv' in batch) return batch.csv;
-  if (format === 'json') return batch.views.map((view) => JSON.stringify(view));
-  return batch.views.length === 0 ? [] : table(kind === 'profile' ? batch.views.flatMap(profileRows) : batch.views);
+  return kind === 'profile' && format === 'table' ? batch.views.flatMap(profileRows) : batch.views;
+}
+
+function linesOf(rows: readonly View[], format: Format, table: (rows: readonly View[]) => string[]): string[] {
+  return format === 'json' ? rows.map((row) => JSON.stringify(row)) : table(rows);
 }
 
 function profileRows(profile: View): View[] {

@@ -1,8 +1,17 @@
 /** Rows that the read commands print: from the store of a data folder, or from the REST API of a running instance. */
 import type { Timeframe } from '#shared/timeframes.ts';
-import { BAR_CSV_HEADER, PROFILE_CSV_HEADER, QUOTE_CSV_HEADER, TRADE_CSV_HEADER } from '../query/csv-rows.ts';
-import { barCsv, profileCsvRows, quoteCsvRows, tradeCsvRows } from '../query/csv-rows.ts';
-import { barView, profileView, quoteViews, symbolView, tradeViews } from '../query/views.ts';
+import {
+  BAR_CSV_HEADER,
+  PROFILE_CSV_HEADER,
+  QUOTE_CSV_HEADER,
+  TRADE_ACTION_CSV_HEADER,
+  TRADE_CSV_HEADER,
+  barCsv,
+  profileCsvRows,
+  quoteCsvRows,
+  tradeCsvRows,
+} from '../query/csv-rows.ts';
+import { barView, isShown, profileView, quoteViews, symbolView, tradeViews } from '../query/views.ts';
 import type { MarketStore, RangeQuery } from '../stores/stores.ts';
 import { CliError } from './io.ts';
 
@@ -17,9 +26,11 @@ export interface RowQuery {
   fromMs: number | undefined;
   toMs: number | undefined;
   limit: number | undefined;
+  /** Adds the column `action` to the CSV of trades. */
+  withAction?: boolean;
 }
 
-export const CSV_HEADERS: Readonly<Record<Kind, string>> = {
+const CSV_HEADERS: Readonly<Record<Kind, string>> = {
   bars: BAR_CSV_HEADER,
   profile: PROFILE_CSV_HEADER,
   trades: TRADE_CSV_HEADER,
@@ -27,12 +38,18 @@ export const CSV_HEADERS: Readonly<Record<Kind, string>> = {
   symbols: 'venue,symbol,price_scale,size_scale,first_event_ms,last_event_ms,trades,quotes',
 };
 
+export function csvHeader(kind: Kind, query: Pick<RowQuery, 'withAction'>): string {
+  return kind === 'trades' && query.withAction === true ? TRADE_ACTION_CSV_HEADER : CSV_HEADERS[kind];
+}
+
 /** Rows of a store, in the order of SPEC QY-3..5. */
 export async function* localRows(store: MarketStore, kind: Kind, query: RowQuery, csv: boolean): AsyncGenerator<Rows> {
   const range = rangeOf(query);
   if (kind === 'bars') {
-    for await (const bars of store.bars({ ...range, timeframe: query.timeframe }))
-      yield csv ? { csv: bars.map(barCsv) } : { views: bars.map(barView) };
+    for await (const bars of store.bars({ ...range, timeframe: query.timeframe })) {
+      const shown = bars.filter(isShown);
+      yield csv ? { csv: shown.map(barCsv) } : { views: shown.map(barView) };
+    }
   } else if (kind === 'profile') {
     for await (const profiles of store.profiles(range))
       yield csv
@@ -40,7 +57,7 @@ export async function* localRows(store: MarketStore, kind: Kind, query: RowQuery
         : { views: profiles.map(profileView) };
   } else if (kind === 'trades') {
     for await (const trades of store.trades(range))
-      yield csv ? { csv: [...tradeCsvRows(trades)] } : { views: [...tradeViews(trades)] };
+      yield csv ? { csv: [...tradeCsvRows(trades, query.withAction)] } : { views: [...tradeViews(trades)] };
   } else if (kind === 'quotes') {
     for await (const quotes of store.quotes(range))
       yield csv ? { csv: [...quoteCsvRows(quotes)] } : { views: [...quoteViews(quotes)] };
@@ -101,6 +118,7 @@ export async function* restRows(url: string, kind: Kind, query: RowQuery, csv: b
     const params = new URLSearchParams({ limit: String(Math.min(PAGE[kind], query.limit ?? PAGE[kind])) });
     if (symbol !== undefined) params.set('symbol', symbol);
     if (kind === 'bars') params.set('tf', query.timeframe);
+    if (query.withAction === true) params.set('withAction', 'true');
     if (query.fromMs !== undefined) params.set('from', String(query.fromMs));
     if (query.toMs !== undefined) params.set('to', String(query.toMs));
     yield* pages(url, `/v1/${kind}`, params, kind, csv);

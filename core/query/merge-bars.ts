@@ -28,8 +28,6 @@ export function mergeBars(stored: readonly Bar[], recent: readonly Bar[], range:
         : !range.complete && last !== undefined && (startMs - last.startMs) * direction > 0
     )
       continue;
-    // A bar whose trades may set no price is not shown (SPEC WN-4).
-    if (Number.isNaN(bar.open)) continue;
     merged.set(startMs, bar);
   }
   return [...merged.values()].sort((a, b) => (a.startMs - b.startMs) * direction);

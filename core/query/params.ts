@@ -113,6 +113,15 @@ export const search: Param<string> = {
   },
 };
 
+export const withAction: Param<boolean> = {
+  read: (text = 'false') =>
+    text === 'true' || text === 'false' ? { value: text === 'true' } : { fault: 'must be true or false' },
+  describe: {
+    description: 'CSV only: adds the column `action` (trade, cancel, correction) to the columns of the tape.',
+    schema: { type: 'boolean', default: false },
+  },
+};
+
 export type Params = Readonly<Record<string, Param<unknown>>>;
 export type Values<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never };
 

@@ -11,7 +11,13 @@ import {
 import type { QuoteColumns, TradeColumns } from '#shared/ticks.ts';
 import type { MarketStore, RangeQuery } from '../stores/stores.ts';
 import { route, wantsCsv, type Freshness, type Route } from './answer.ts';
-import { BAR_CSV_HEADER, PROFILE_CSV_HEADER, QUOTE_CSV_HEADER, TRADE_CSV_HEADER } from './csv-rows.ts';
+import {
+  BAR_CSV_HEADER,
+  PROFILE_CSV_HEADER,
+  QUOTE_CSV_HEADER,
+  TRADE_ACTION_CSV_HEADER,
+  TRADE_CSV_HEADER,
+} from './csv-rows.ts';
 import { barCsv, profileCsvRows, quoteCsvRows, tradeCsvRows } from './csv-rows.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { unavailable, type Directory } from './directory.ts';
@@ -19,7 +25,7 @@ import { BAR_EXAMPLE, PROFILE_EXAMPLE, QUOTE_EXAMPLE, TRADE_EXAMPLE } from './ex
 import { mergeBars } from './merge-bars.ts';
 import type { LiveState } from './live-state.ts';
 import * as params from './params.ts';
-import { barView, profileView, quoteViews, tradeViews } from './views.ts';
+import { barView, isShown, profileView, quoteViews, tradeViews } from './views.ts';
 
 export interface RangeDeps {
   store: MarketStore;
@@ -110,8 +116,8 @@ function barsRoute(deps: RangeDeps): Route {
       const next = all.length > limit && last !== undefined ? encodeCursor(key, last.startMs) : null;
       const open = bars.some((bar) => bar.state === 'provisional');
       return {
-        json: { asOfMs: deps.clock.nowMs(), next, symbol, timeframe, bars: bars.map(barView) },
-        csv: wantsCsv(context) ? [BAR_CSV_HEADER, ...bars.map(barCsv), ''].join('\n') : undefined,
+        json: { asOfMs: deps.clock.nowMs(), next, symbol, timeframe, bars: bars.filter(isShown).map(barView) },
+        csv: wantsCsv(context) ? [BAR_CSV_HEADER, ...bars.filter(isShown).map(barCsv), ''].join('\n') : undefined,
         next,
         freshness: open
           ? 'live'
@@ -128,7 +134,7 @@ function tradesRoute(deps: RangeDeps): Route {
     summary: 'Trades',
     description: `Trades, cancels and corrections as they came in, in the order of arrival.${CSV_NOTE}`,
     tag: 'market data',
-    params: rangeParams(),
+    params: { ...rangeParams(), withAction: params.withAction },
     schema: tradesResponseSchema,
     example: { asOfMs: AS_OF_EXAMPLE, next: null, trades: [TRADE_EXAMPLE] },
     csvExample: `${TRADE_CSV_HEADER}\n`,
@@ -142,8 +148,8 @@ function tradesRoute(deps: RangeDeps): Route {
       const next = views.length > values.limit ? encodeCursor(key, trades.at(-1)?.arrival ?? 0) : null;
       const csv = wantsCsv(context)
         ? csvPage(
-            TRADE_CSV_HEADER,
-            columns.flatMap((batch) => [...tradeCsvRows(batch)]),
+            values.withAction ? TRADE_ACTION_CSV_HEADER : TRADE_CSV_HEADER,
+            columns.flatMap((batch) => [...tradeCsvRows(batch, values.withAction)]),
             values.limit,
           )
         : undefined;

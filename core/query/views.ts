@@ -48,6 +48,11 @@ export function symbolView(row: InstrumentRow): SymbolInfo {
   };
 }
 
+/** A bar whose trades may set no price is not shown until one may (SPEC WN-4). */
+export function isShown(bar: Bar): boolean {
+  return !Number.isNaN(bar.open);
+}
+
 export function barView(bar: Bar): BarView {
   const vwap = formatVwap(bar.pv, bar.volume, bar.priceScale);
   return {
