@@ -6,7 +6,7 @@ import type { Bar, Profile, Stats } from '#shared/bars.ts';
 import type { QuoteColumns, TradeColumns } from '#shared/ticks.ts';
 import type { Timeframe } from '#shared/timeframes.ts';
 
-/** Log positions first..last of one topic partition, as `topic:partition:first-last`. */
+/** Log positions first..last of a topic partition, as `topic:partition:first-last`; of several ones joined by `,`. */
 export type BatchToken = string;
 
 export interface InstrumentRow {
@@ -31,13 +31,24 @@ export interface RangeQuery {
   newestFirst?: boolean;
 }
 
+/** A record of the dead-letter topic, as it stands there. */
+export interface DeadLetterRow {
+  partition: number;
+  offset: number;
+  timestampMs: number;
+  key: string;
+  value: Uint8Array;
+}
+
 export interface MarketStore {
-  migrate(): Promise<{ applied: string[]; version: number }>;
+  /** Brings the tables to the version of this code. With `dryRun` only says what would be applied. */
+  migrate(dryRun?: boolean): Promise<{ applied: string[]; version: number }>;
   writeTrades(batches: readonly TradeColumns[], token: BatchToken): Promise<void>;
   writeQuotes(batches: readonly QuoteColumns[], token: BatchToken): Promise<void>;
   writeBars(bars: readonly Bar[], token: BatchToken): Promise<void>;
   writeProfiles(profiles: readonly Profile[], token: BatchToken): Promise<void>;
   writeStats(stats: readonly Stats[], token: BatchToken): Promise<void>;
+  writeDeadLetters(rows: readonly DeadLetterRow[], token: BatchToken): Promise<void>;
 
   instruments(): Promise<InstrumentRow[]>;
   /** In order of arrival, unless newestFirst. Batches, so that a whole tape never stands in memory. */
@@ -47,6 +58,8 @@ export interface MarketStore {
   bars(query: RangeQuery & { timeframe: Timeframe }): AsyncIterable<Bar[]>;
   profiles(query: RangeQuery): AsyncIterable<Profile[]>;
   stats(instrument: string): Promise<Stats | undefined>;
+  /** By partition and offset. */
+  deadLetters(): AsyncIterable<DeadLetterRow[]>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

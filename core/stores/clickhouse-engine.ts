@@ -1,0 +1,118 @@
+/** ClickHouse, in process (chDB) or on a server, behind the same client. Only the way in of binary blocks differs. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import { createChdbConnection } from 'chdb/connection';
+import { readNative, type NativeBlock } from './native-reader.ts';
+import type { NativeWriter } from './native-writer.ts';
+
+export interface EmbeddedClickHouse {
+  /** Folder of the store, made where missing. One process, and one path per process. */
+  path: string;
+}
+
+export interface ClickHouseServer {
+  url: string;
+  user: string;
+  password: string;
+  database: string;
+}
+
+export type ClickHouseOptions = EmbeddedClickHouse | ClickHouseServer;
+
+export interface InsertSettings {
+  /** A block that was inserted under the same token not long ago is left out. */
+  token?: string;
+}
+
+export interface ClickHouseEngine {
+  readonly embedded: boolean;
+  command(sql: string): Promise<void>;
+  rows<T>(sql: string): Promise<T[]>;
+  /** Blocks of a SELECT. The answer is held in memory: ask for bounded ones. */
+  blocks(select: string): Promise<NativeBlock[]>;
+  insert(table: string, block: NativeWriter, settings?: InsertSettings): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** An SQL string literal. */
+export function quote(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+export async function openEngine(options: ClickHouseOptions): Promise<ClickHouseEngine> {
+  if ('path' in options) return openEmbedded(options.path);
+  const { url, user, password, database } = options;
+  const client = createClient({ url, username: user, password, database, application: 'edgetape' });
+  return engine(client, false, async (statement, block) => {
+    const { stream } = await client.exec({
+      query: statement(''),
+      values: Readable.from(block.chunks(), { objectMode: false }),
+    });
+    stream.resume();
+    await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject));
+  });
+}
+
+/** The in-process engine takes statements as text, so blocks go by way of a file beside the store, which is removed at once. */
+async function openEmbedded(path: string): Promise<ClickHouseEngine> {
+  const spool = join(path, 'spool');
+  await mkdir(spool, { recursive: true });
+  for (const left of await readdir(spool)) await rm(join(spool, left), { force: true });
+  // The two packages declare the same interface with different optional fields.
+  const connection = createChdbConnection({ path: join(path, 'clickhouse') }) as unknown as Connection;
+  const client = createClient({ connection });
+  return engine(client, true, async (statement, block) => {
+    const file = join(spool, `${randomUUID()}.native`);
+    try {
+      const handle = await open(file, 'wx');
+      try {
+        await handle.writev(block.chunks());
+      } finally {
+        await handle.close();
+      }
+      await client.command({ query: statement(` FROM INFILE ${quote(file)}`) });
+    } finally {
+      await rm(file, { force: true });
+    }
+  });
+}
+
+type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
+type Inserter = (statement: (source: string) => string, block: NativeWriter) => Promise<void>;
+
+function engine(client: ClickHouseClient, embedded: boolean, insert: Inserter): ClickHouseEngine {
+  return {
+    embedded,
+    async command(sql) {
+      await client.command({ query: sql });
+    },
+    async rows<T>(sql: string) {
+      const answer = await client.query({ query: sql, format: 'JSONEachRow' });
+      return answer.json<T>();
+    },
+    async blocks(select) {
+      const { stream } = await client.exec({ query: `${select} FORMAT Native` });
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      return readNative(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    },
+    insert(table, block, { token } = {}) {
+      const settings = [
+        'async_insert = 0',
+        'max_partitions_per_insert_block = 0',
+        token === undefined ? 'insert_deduplicate = 0' : `insert_deduplication_token = ${quote(token)}`,
+      ];
+      const head = `INSERT INTO ${table} (${block.columns.join(', ')})`;
+      return insert((source) => `${head}${source} SETTINGS ${settings.join(', ')} FORMAT Native`, block);
+    },
+    async ping() {
+      const result = await client.ping({ select: true });
+      if (!result.success) throw result.error;
+    },
+    close: () => client.close(),
+  };
+}

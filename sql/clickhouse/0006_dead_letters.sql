@@ -1,0 +1,14 @@
+-- What was refused, and why (SPEC MD-9, TK-6). batch as in 0001_trades.sql.
+CREATE TABLE IF NOT EXISTS dead_letters
+(
+    partition UInt32,
+    offset UInt64,
+    appended DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    key String CODEC(ZSTD(1)),
+    record String CODEC(ZSTD(1)),
+    batch UInt64 CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(appended)
+ORDER BY (partition, offset)
+SETTINGS non_replicated_deduplication_window = 1000;
