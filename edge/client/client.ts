@@ -10,6 +10,7 @@
  */
 import type { Clock } from '#shared/clock.ts';
 import type { ErrorCode } from '#shared/errors.ts';
+import { BEACON, BEACON_EVERY_BYTES, BEACON_EVERY_MS, BEACON_REPLY } from '#shared/protocol/beacon.ts';
 import { StreamReceiver } from '#shared/protocol/receiver.ts';
 import type { StreamUpdate } from '#shared/protocol/state.ts';
 import { PROTOCOL_VERSION } from '#shared/protocol/version.ts';
@@ -116,6 +117,10 @@ class Client implements EdgetapeClient {
   #openedAtMs = Number.NaN;
   #pings = 0;
   #lastPingMs = 0;
+  #lastBeaconMs = 0;
+  #bytesSinceBeacon = 0;
+  #cancelBeacon: (() => void) | undefined;
+  #beaconAtMs = Number.POSITIVE_INFINITY;
   #reason: string | undefined;
 
   constructor(options: ConnectOptions) {
@@ -208,10 +213,32 @@ class Client implements EdgetapeClient {
   }
 
   #heard(event: FeedEvent, bytes: number): void {
+    this.#lastHeardMs = this.#clock.nowMs();
+    if (event.type === 'text' && event.text === BEACON_REPLY) return;
     this.#bytes += bytes;
     this.#frames++;
-    this.#lastHeardMs = this.#clock.nowMs();
     this.#handle(event);
+    this.#bytesSinceBeacon += bytes;
+    this.#oweBeacon();
+  }
+
+  /**
+   * Says that everything was consumed (SPEC SU-10), by a timer, so that frames which already wait are consumed first: a client
+   * that falls behind says so late, and is spared.
+   */
+  #oweBeacon(): void {
+    const nowMs = this.#clock.nowMs();
+    const much = this.#bytesSinceBeacon >= BEACON_EVERY_BYTES;
+    const atMs = much ? nowMs : Math.max(nowMs, this.#lastBeaconMs + BEACON_EVERY_MS);
+    if (atMs >= this.#beaconAtMs) return;
+    this.#cancelBeacon?.();
+    this.#beaconAtMs = atMs;
+    this.#cancelBeacon = this.#clock.schedule(atMs - nowMs, () => {
+      this.#beaconAtMs = Number.POSITIVE_INFINITY;
+      this.#lastBeaconMs = this.#clock.nowMs();
+      this.#bytesSinceBeacon = 0;
+      this.#socket.send(BEACON);
+    });
   }
 
   #lost(closeCode: number, reason: string): void {
@@ -276,6 +303,7 @@ class Client implements EdgetapeClient {
         this.#socket.reconnect(effect.afterMs);
         break;
       case 'stop':
+        this.#cancelBeacon?.();
         for (const cancel of this.#cancels) cancel();
         this.#cancels.clear();
         this.#socket.close();

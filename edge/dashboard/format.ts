@@ -55,10 +55,10 @@ export function compact(value: string | number | null | undefined): string {
   return number === 0 ? '0' : Math.abs(number) >= 100 ? number.toFixed(0) : number.toPrecision(3);
 }
 
-/** How long ago: `0.2 s`, `12 s`, `3 min`, `2 h`, `4 d`. */
+/** How long ago: `0.1 s` (or less), `12 s`, `3 min`, `2 h`, `4 d`. */
 export function age(ms: number): string {
   if (!Number.isFinite(ms)) return NONE;
-  if (ms < 950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+  if (ms < 950) return `${(Math.max(100, ms) / 1000).toFixed(1)} s`;
   if (ms < 59_500) return `${Math.round(ms / 1000)} s`;
   if (ms < 3_570_000) return `${Math.round(ms / 60_000)} min`;
   if (ms < 86_400_000) return `${Math.round(ms / 3_600_000)} h`;

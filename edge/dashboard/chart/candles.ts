@@ -145,7 +145,7 @@ function rising(bar: ChartBar): boolean {
 }
 
 /** A provisional candle is hollow: its frame has the colour, its body is empty. */
-function candle(bar: ChartBar, colours: Palette): CandlestickData<Time> | WhitespaceData<Time> {
+function candle(bar: ChartBar, colours: Palette): CandlestickData | WhitespaceData {
   const time = seconds(bar);
   if (bar.open === null || bar.high === null || bar.low === null || bar.close === null) return { time };
   const prices = { open: Number(bar.open), high: Number(bar.high), low: Number(bar.low), close: Number(bar.close) };
@@ -154,7 +154,7 @@ function candle(bar: ChartBar, colours: Palette): CandlestickData<Time> | Whites
     : { time, ...prices };
 }
 
-function column(bar: ChartBar, colours: Palette): HistogramData<Time> {
+function column(bar: ChartBar, colours: Palette): HistogramData {
   return { time: seconds(bar), value: Number(bar.volume), color: rising(bar) ? colours.upWash : colours.downWash };
 }
 

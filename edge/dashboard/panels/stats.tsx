@@ -8,28 +8,33 @@ import { Panel, write } from './panel.tsx';
 interface Fact {
   label: string;
   title: string;
+  /** Takes a whole line. */
+  wide?: boolean;
   text: (fields: Fields, places: number) => string;
 }
 
 const FACTS: readonly Fact[] = [
   {
     label: 'VWAP 30 s',
+    wide: true,
     title: 'Volume-weighted average price of the last 30 s of exchange time',
     text: (f, places) => rounded(f['vwap30s'], places),
   },
   {
     label: 'Average 30 s',
+    wide: true,
     title: 'Plain average price of the last 30 s of exchange time',
     text: (f, places) => rounded(f['average30s'], places),
   },
   { label: 'Volume 30 s', title: 'Traded in the last 30 s of exchange time', text: (f) => compact(f['volume30s']) },
   { label: 'Trades 30 s', title: 'Trades in the last 30 s of exchange time', text: (f) => decimal(f['trades30s']) },
   {
-    label: 'Vol 30 min',
+    label: 'Realised vol 30 min',
+    wide: true,
     title: 'Realised volatility: root of the sum of squared 1-minute log returns, 30 minutes, not annualised',
     text: (f) => percent(f['realisedVolatility'], 3).replace('+', ''),
   },
-  { label: 'Day change', title: "Since the day's open (UTC)", text: (f) => signed(f['change']) },
+  { label: 'Day change', wide: true, title: "Since the day's open (UTC)", text: (f) => signed(f['change']) },
   { label: 'Day volume', title: 'Traded since 00:00 UTC', text: (f) => compact(f['dayVolume']) },
   { label: 'Day trades', title: 'Trades since 00:00 UTC', text: (f) => decimal(f['dayTrades']) },
 ];
@@ -67,8 +72,8 @@ export function StatsPanel({ info }: { info: SymbolInfo }): ReactNode {
         <div className="wide day-range" aria-hidden="true">
           <i ref={mark} hidden />
         </div>
-        {FACTS.map(({ label, title }, i) => (
-          <div key={label} title={title}>
+        {FACTS.map(({ label, title, wide }, i) => (
+          <div key={label} title={title} className={wide ? 'wide' : ''}>
             <dt>{label}</dt>
             <dd
               ref={(cell) => {

@@ -86,7 +86,7 @@ export function Watchlist({ list, className }: { list: SymbolList; className: st
         <span>Symbol</span>
         <span>60 min</span>
         <span className="num">Last</span>
-        <span className="num">Day, spread</span>
+        <span className="num">Change</span>
         <span className="num col-volume">Volume</span>
         <span className="num">Age</span>
       </div>
