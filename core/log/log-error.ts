@@ -1,5 +1,15 @@
 /** Why a log refuses: each message is a sentence that says what to do. */
-export type LogErrorCode = 'in_use' | 'not_a_log' | 'newer_schema' | 'partition_count' | 'unknown_partition' | 'closed';
+export type LogErrorCode =
+  | 'in_use'
+  | 'not_a_log'
+  | 'newer_schema'
+  | 'partition_count'
+  | 'unknown_partition'
+  | 'closed'
+  | 'fenced'
+  | 'too_large'
+  | 'corrupt'
+  | 'unavailable';
 
 export class LogError extends Error {
   readonly code: LogErrorCode;

@@ -2,7 +2,8 @@
  * The log port: an ordered, durable, partitioned record of everything that happened (SPEC LG-1..LG-8).
  *
  * Adapters promise:
- * - Offsets of a partition are 0, 1, 2, … in append order, without gaps that a reader could see.
+ * - Offsets of a partition rise in append order. Embedded they are 0, 1, 2, …; on Kafka, transaction markers and aborted records take
+ *   offsets too, so the next record may have a higher one than the last record's plus one: read on from `last.offset + 1`.
  * - A commit is all or nothing: records, group offsets and state entries of one transaction appear together, or not at all,
  *   whatever dies when. When `commit` resolves it survives `kill -9` and power loss.
  * - One writer per transactional id: a second `transaction` with the same id waits for the first.
@@ -11,6 +12,12 @@
 export interface TopicSpec {
   name: string;
   partitions: number;
+  /** The rest is for logs that run on a cluster; the embedded log takes what it is told by `truncate`. */
+  replicas?: number;
+  retentionMs?: number;
+  /** Only the newest record of each key is kept. */
+  compacted?: boolean;
+  maxRecordBytes?: number;
 }
 
 export interface LogRecord {
@@ -41,10 +48,16 @@ export interface Log {
   /** Creates what is missing. Rejects when a topic exists with another number of partitions. */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
   topics(): Promise<TopicSpec[]>;
+  /**
+   * Takes the id for this process: a writer elsewhere that still holds it is fenced, and its open transaction is aborted, when this
+   * resolves. Whoever takes a partition over calls it before `committed` and `getState`, or reads what is about to be overtaken.
+   */
+  fence(transactionalId: string): Promise<void>;
+  /** Rejects with a LogError `fenced` when another process took the id: give the partition up, and `fence` to take it again. */
   transaction(transactionalId: string): Promise<LogTransaction>;
   /** Records from `fromOffset` on, at most as many as the options say, at least one where there is one. Empty at the end. */
   read(topic: string, partition: number, fromOffset: number, options: ReadOptions): Promise<LogRecord[]>;
-  /** First offset that is still kept, and the offset the next record will get. */
+  /** First offset that is still kept, and the offset behind the last record. */
   bounds(topic: string, partition: number): Promise<{ start: number; end: number }>;
   /** Next offset that `group` will read; 0 when it never committed. */
   committed(group: string, topic: string, partition: number): Promise<number>;

@@ -132,6 +132,9 @@ class SqliteLog implements Log {
     return Promise.resolve([...this.#topics].map(([name, partitions]) => ({ name, partitions: partitions.length })));
   }
 
+  /** One process holds the file: there is nobody to fence. */
+  async fence(): Promise<void> {}
+
   async transaction(transactionalId: string): Promise<LogTransaction> {
     const release = await this.#locks.acquire(transactionalId);
     const unit: Omit<Unit, 'resolve' | 'reject'> = { appends: [], offsets: [], states: [] };

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, launch, listening, onPath, type LocalService } from './service.ts';
+import { freePort, launch, listening, onPath, type LocalService, type Started } from './service.ts';
 
 export const KAFKA_VERSION = '4.3.0';
 const here = new URL('.', import.meta.url).pathname;
@@ -19,41 +19,50 @@ export const kafka: LocalService = {
       : `Kafka needs ${absent.join(' and ')} on the PATH (Java 17 or newer, and Maven to bring the broker's jars).`;
   },
 
-  async start(dataDir, temporary) {
-    bringJars();
-    const port = await freePort();
-    const controllerPort = await freePort();
-    mkdirSync(dataDir, { recursive: true });
-    const config = join(dataDir, 'server.properties');
-    writeFileSync(config, properties(dataDir, port, controllerPort));
-    if (!existsSync(join(dataDir, 'log', 'meta.properties'))) {
-      const clusterId = randomBytes(16).toString('base64url');
-      java(['-Xmx128m'], 'kafka.tools.StorageTool', ['format', '--standalone', '-t', clusterId, '-c', config]);
-    }
-    const pid = launch('kafka', dataDir, 'java', [
-      '-Xms256m',
-      '-Xmx512m',
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=4',
-      `-Dlog4j2.configurationFile=${join(here, 'kafka-log4j2.properties')}`,
-      '-cp',
-      `${JARS}/*`,
-      'kafka.Kafka',
-      config,
-    ]);
-    await listening('kafka', pid, port, dataDir);
-    return {
-      name: 'kafka',
-      version: KAFKA_VERSION,
-      pid,
-      port,
-      address: `127.0.0.1:${port}`,
-      dataDir,
-      marker: dataDir,
-      temporary,
-    };
-  },
+  start: (dataDir, temporary) => startKafka({ dataDir, temporary }),
 };
+
+export interface KafkaStart {
+  dataDir: string;
+  temporary: boolean;
+  /** A free one when absent. With the folder and the port of an earlier start, clients find their broker again. */
+  port?: number;
+}
+
+export async function startKafka({ dataDir, temporary, port: wanted }: KafkaStart): Promise<Started> {
+  bringJars();
+  const port = wanted ?? (await freePort());
+  const controllerPort = await freePort();
+  mkdirSync(dataDir, { recursive: true });
+  const config = join(dataDir, 'server.properties');
+  writeFileSync(config, properties(dataDir, port, controllerPort));
+  if (!existsSync(join(dataDir, 'log', 'meta.properties'))) {
+    const clusterId = randomBytes(16).toString('base64url');
+    java(['-Xmx128m'], 'kafka.tools.StorageTool', ['format', '--standalone', '-t', clusterId, '-c', config]);
+  }
+  const pid = launch('kafka', dataDir, 'java', [
+    '-Xms256m',
+    '-Xmx512m',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=4',
+    `-Dlog4j2.configurationFile=${join(here, 'kafka-log4j2.properties')}`,
+    '-cp',
+    `${JARS}/*`,
+    'kafka.Kafka',
+    config,
+  ]);
+  await listening('kafka', pid, port, dataDir);
+  return {
+    name: 'kafka',
+    version: KAFKA_VERSION,
+    pid,
+    port,
+    address: `127.0.0.1:${port}`,
+    dataDir,
+    marker: dataDir,
+    temporary,
+  };
+}
 
 function java(options: string[], main: string, args: string[]): void {
   execFileSync(
@@ -108,6 +117,7 @@ function properties(dataDir: string, port: number, controllerPort: number): stri
     'log.dirs': join(dataDir, 'log'),
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
+    'offsets.retention.minutes': 43_200,
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,

@@ -124,6 +124,12 @@ export async function stop(started: Started, timeoutMs = 20_000): Promise<void> 
   if (started.temporary) rmSync(started.dataDir, { recursive: true, force: true });
 }
 
+/** Ends the process at once, as a crash would, and waits until it is gone. */
+export async function kill(started: Pick<Started, 'pid' | 'marker'>): Promise<void> {
+  if (isRunning(started)) process.kill(started.pid, 'SIGKILL');
+  while (isRunning(started)) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 export function writeJson(path: string, value: unknown): void {
   writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -52,6 +52,8 @@ export class MemoryLog implements Log {
     return [...this.#topics].map(([name, partitions]) => ({ name, partitions: partitions.length }));
   }
 
+  async fence(): Promise<void> {}
+
   async transaction(transactionalId: string): Promise<LogTransaction> {
     const before = this.#writers.get(transactionalId) ?? Promise.resolve();
     const { promise, resolve: release } = Promise.withResolvers<void>();
