@@ -179,5 +179,5 @@ function openFault(cause: unknown): string {
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EACCES') return 'the file may not be read';
   if (code === 'EISDIR') return 'is a folder, not a file';
-  return code === undefined ? String((cause as Error).message) : `cannot be read (${code})`;
+  return code === undefined ? (cause as Error).message : `cannot be read (${code})`;
 }

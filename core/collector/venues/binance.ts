@@ -151,6 +151,18 @@ function mapQuote(
   return QUOTE;
 }
 
+/** Instrument and id of a trade message, readable or not: a trade that is refused is no gap in the ids. */
+export function binanceTradeId(
+  message: unknown,
+  market: BinanceMarket,
+): { instrument: string; id: number } | undefined {
+  const data = isRecord(message) ? message['data'] : undefined;
+  if (!isRecord(data) || data['e'] !== 'trade') return undefined;
+  const { s: symbol, t: id } = data;
+  if (typeof symbol !== 'string' || !isSymbol(symbol) || !Number.isSafeInteger(id)) return undefined;
+  return { instrument: instrumentId(binanceVenue(market), symbol), id: id as number };
+}
+
 // Scratch of one call: filled and read again before it returns.
 const PRICE = decimalSink();
 const SIZE = decimalSink();
