@@ -65,7 +65,7 @@ export function* quoteCsvRows(quotes: QuoteColumns): Generator<string> {
         `${printed(quotes.bidPrice, quotes.bidPriceDecimals, quotes.bidPricePrinted, i)},` +
         `${printed(quotes.bidSize, quotes.bidSizeDecimals, quotes.bidSizePrinted, i)},` +
         `${printed(quotes.askPrice, quotes.askPriceDecimals, quotes.askPricePrinted, i)},` +
-        `${printed(quotes.askSize, quotes.askSizeDecimals, quotes.askSizePrinted, i)}`
+        printed(quotes.askSize, quotes.askSizeDecimals, quotes.askSizePrinted, i)
     );
   }
 }

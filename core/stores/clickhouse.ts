@@ -1,5 +1,6 @@
 /** The market store on ClickHouse: in this process (chDB) when a path is given, on a server when a URL is. */
 import type { Clock } from '#shared/clock.ts';
+import { systemClock } from '../ops/system-clock.ts';
 import { openEngine, type ClickHouseOptions } from './clickhouse-engine.ts';
 import { clickHouseMigrations } from './clickhouse-migrations.ts';
 import { ClickHouseReader } from './clickhouse-reader.ts';
@@ -13,9 +14,9 @@ const MIGRATIONS = new URL('../../sql/clickhouse/', import.meta.url);
  * Opens the store. Tables are there after `migrate`. Rejects when the engine does not answer; an embedded path that another
  * process holds is refused.
  */
-export async function openClickHouse(options: ClickHouseOptions & { clock: Clock }): Promise<MarketStore> {
+export async function openClickHouse(options: ClickHouseOptions & { clock?: Clock }): Promise<MarketStore> {
   const engine = await openEngine(options);
-  const target = clickHouseMigrations(engine, options.clock);
+  const target = clickHouseMigrations(engine, options.clock ?? systemClock());
   const writer = new ClickHouseWriter(engine);
   const reader = new ClickHouseReader(engine);
   return {

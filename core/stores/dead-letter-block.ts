@@ -1,9 +1,9 @@
 /** Dead letters to and from the columns of sql/clickhouse. Pure. */
-import type { NativeBlock } from './native-reader.ts';
-import { int64At } from './native-reader.ts';
+import { int64At, type NativeBlock } from './native-reader.ts';
 import { NativeWriter } from './native-writer.ts';
 import type { DeadLetterRow } from './stores.ts';
 
+/** @param batchId hash of the batch's token, two words */
 export function deadLetterBlock(rows: readonly DeadLetterRow[], batchId: Uint32Array): NativeWriter {
   const block = new NativeWriter(rows.length);
   block.uint32(
@@ -20,13 +20,22 @@ export function deadLetterBlock(rows: readonly DeadLetterRow[], batchId: Uint32A
     rows.map((row) => row.timestampMs),
     "DateTime64(3, 'UTC')",
   );
-  block.strings(
-    'key',
-    rows.map((row) => row.key),
+  block.lowCardinality(
+    'source',
+    rows.map((row) => row.source),
   );
-  block.bytes(
-    'record',
-    rows.map((row) => row.value),
+  block.int64(
+    'line',
+    rows.map((row) => row.line),
+    'UInt64',
+  );
+  block.lowCardinality(
+    'reason',
+    rows.map((row) => row.reason),
+  );
+  block.strings(
+    'excerpt',
+    rows.map((row) => row.excerpt),
   );
   const words = new Uint32Array(rows.length * 2);
   for (let at = 0; at < words.length; at += 2) words.set(batchId, at);
@@ -34,16 +43,19 @@ export function deadLetterBlock(rows: readonly DeadLetterRow[], batchId: Uint32A
   return block;
 }
 
-export const DEAD_LETTER_SELECT = 'partition, offset, appended, key, record';
+export const DEAD_LETTER_SELECT = 'partition, offset, appended, source, line, reason, excerpt';
 
 export function readDeadLetters(block: NativeBlock): DeadLetterRow[] {
-  const [offset, appended] = [block.words('offset'), block.words('appended')];
-  const [key, record] = [block.strings('key'), block.strings('record')];
+  const [offset, appended, line] = [block.words('offset'), block.words('appended'), block.words('line')];
+  const [source, reason] = [block.dictionary('source'), block.dictionary('reason')];
+  const excerpt = block.strings('excerpt');
   return Array.from({ length: block.rows }, (_, i) => ({
     partition: block.numbers('partition')[i] as number,
     offset: int64At(offset, i * 2),
     timestampMs: int64At(appended, i * 2),
-    key: key[i] as string,
-    value: Buffer.from(record[i] as string, 'utf8'),
+    source: source.keys[source.indices[i] as number] as string,
+    line: int64At(line, i * 2),
+    reason: reason.keys[reason.indices[i] as number] as string,
+    excerpt: excerpt[i] as string,
   }));
 }

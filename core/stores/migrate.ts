@@ -111,9 +111,12 @@ export async function migrate(
   }
 }
 
-/** Statements end with a semicolon at the end of a line; lines that begin with `--` are comments. */
+/**
+ * Statements end with a semicolon at the end of a line; lines that begin with `--` are comments. A semicolon between dollar quotes
+ * (the body of a function) ends nothing.
+ */
 export function splitStatements(sql: string): string[] {
   const lines = sql.split('\n').filter((line) => !line.trimStart().startsWith('--'));
-  const statements = lines.join('\n').split(/;[ \t]*(?:\n|$)/);
+  const statements = lines.join('\n').match(/(?:\$(\w*)\$[\s\S]*?\$\1\$|;(?![ \t]*(?:\n|$))|[^;])+/g) ?? [];
   return statements.map((statement) => statement.trim()).filter((statement) => statement !== '');
 }

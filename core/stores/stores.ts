@@ -5,6 +5,7 @@
 import type { Bar, Profile, Stats } from '#shared/bars.ts';
 import type { QuoteColumns, TradeColumns } from '#shared/ticks.ts';
 import type { Timeframe } from '#shared/timeframes.ts';
+import type { DeadLetter } from '../log/dead-letter.ts';
 
 /** Log positions first..last of a topic partition, as `topic:partition:first-last`; of several ones joined by `,`. */
 export type BatchToken = string;
@@ -31,13 +32,11 @@ export interface RangeQuery {
   newestFirst?: boolean;
 }
 
-/** A record of the dead-letter topic, as it stands there. */
-export interface DeadLetterRow {
+/** What was refused (SPEC MD-9), and where it stands in the dead-letter topic. */
+export interface DeadLetterRow extends DeadLetter {
   partition: number;
   offset: number;
   timestampMs: number;
-  key: string;
-  value: Uint8Array;
 }
 
 export interface MarketStore {
