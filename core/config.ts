@@ -147,6 +147,20 @@ export const OPTIONS = {
       'Live feed to take in, such as binance:btcusdt,ethusdt. Venues: binance (spot), binance_usdm, binance_coinm.',
     read: readFeeds,
   } satisfies OptionSpec<FeedSpec[]>,
+  feedUrl: {
+    env: 'EDGETAPE_FEED_URL',
+    flag: 'feed-url',
+    placeholder: 'URL',
+    defaultText: '',
+    prose: "Where the live feeds connect to instead of the venue's own address, such as wss://proxy.example:9443.",
+    read(texts) {
+      const given = texts.at(-1) ?? '';
+      const fine = given === '' || (URL.canParse(given) && /^wss?:$/.test(new URL(given).protocol));
+      return fine
+        ? { value: given.replace(/\/+$/, '') }
+        : { fault: `must be an address like wss://host:port, not "${given}"` };
+    },
+  } satisfies OptionSpec<string>,
   speed: {
     env: 'EDGETAPE_SPEED',
     flag: 'speed',

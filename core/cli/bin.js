@@ -12,11 +12,10 @@ const NEEDED_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   // SQLite is still announced as experimental in Node 24; everything else that warns must go on to be seen.
-  const emitWarning = process.emitWarning;
-  process.emitWarning = (warning, ...rest) => {
-    const type = typeof rest[0] === 'object' ? rest[0]?.type : rest[0];
-    if (type !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, [warning, ...rest]);
-  };
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'ExperimentalWarning') console.error(`${warning.name}: ${warning.message}`);
+  });
   const { main } = await import('./main.ts');
   const code = await main(process.argv.slice(2));
   process.exitCode ??= code;

@@ -50,7 +50,7 @@ export function streamOut(stream: NodeJS.WriteStream): Out {
     get closed() {
       return closed;
     },
-    isTty: stream.isTTY === true,
+    isTty: stream.isTTY,
     get columns() {
       return stream.columns ?? 120;
     },

@@ -77,12 +77,17 @@ function build(io: CliIo, done: (code: number) => void): Command {
   addTail(command, run, io);
   addReads(command, run, io);
   addLog(command, run, io);
-  addConfigOptions(command('migrate', "Bring the store's schema up to date.", ['migrate --data-dir DIR']), [
-    ...STORE_KEYS,
-    ...LOG_KEYS,
-  ]).action(
-    run(async (given) => (await import('./migrate-command.ts')).migrateCommand(configOf(given, io.env, QUIET), io)),
-  );
+  addConfigOptions(
+    command('migrate', "Bring the store's schema up to date.", ['migrate --data-dir DIR', 'migrate --dry-run']),
+    STORE_KEYS,
+  )
+    .option('--dry-run', 'Only say what would be applied.')
+    .action(
+      run(async (given) => {
+        const { migrateCommand } = await import('./migrate-command.ts');
+        return migrateCommand(configOf(given, io.env), given['dryRun'] !== undefined, io);
+      }),
+    );
   addConfigOptions(
     command('doctor', 'Check what the product needs, and say what to do.', [
       'doctor',
@@ -124,6 +129,7 @@ function addDev(command: Define, run: Run, io: CliIo): void {
   addConfigOptions(dev, [
     'tape',
     'feed',
+    'feedUrl',
     'speed',
     'seed',
     'rate',

@@ -1,19 +1,27 @@
 /** `edgetape migrate`: brings the store's schema up to date; every other command that opens it does so too. */
 import type { Config } from '../config.ts';
-import { openBase } from '../dev/embedded.ts';
+import { openDataDir } from '../dev/data-dir.ts';
+import { openStore } from '../dev/embedded.ts';
 import type { CliIo } from './io.ts';
-import { loggerOf } from './log-output.ts';
 
-export async function migrateCommand(config: Config, io: CliIo): Promise<number> {
-  const base = await openBase(config, { command: 'migrate', clock: io.clock, logger: loggerOf(config, io) });
+/** With `dryRun` only says what would be applied. */
+export async function migrateCommand(config: Config, dryRun: boolean, io: CliIo): Promise<number> {
+  const dir = openDataDir(config.dataDir, { command: 'migrate', mustExist: dryRun });
   try {
-    const { version } = await base.store.migrate();
-    const applied = base.applied.map((name) => `applied ${name}\n`).join('');
-    await io.stdout.write(
-      `${applied}store schema is at version ${version}${base.applied.length === 0 ? ', nothing to do' : ''}\n`,
-    );
-    return 0;
+    const store = await openStore(config, dir, io.clock);
+    try {
+      const { applied, version } = await store.migrate(dryRun);
+      for (const name of applied) await io.stdout.write(`${dryRun ? 'would apply' : 'applied'} ${name}\n`);
+      if (!dryRun)
+        await io.stdout.write(
+          `store schema is at version ${version}${applied.length === 0 ? ', nothing to do' : ''}\n`,
+        );
+      else if (applied.length === 0) await io.stdout.write('nothing to do\n');
+    } finally {
+      await store.close();
+    }
   } finally {
-    await base.close();
+    dir.release();
   }
+  return 0;
 }

@@ -54,7 +54,14 @@ function profileRows(profile: View): View[] {
 }
 
 function value(name: string, title: string, right = true): Column<View> {
-  return { title, right, text: (row) => String(row[name] ?? '') };
+  return {
+    title,
+    right,
+    text(row) {
+      const cell = row[name];
+      return typeof cell === 'string' || typeof cell === 'number' ? `${cell}` : '';
+    },
+  };
 }
 
 function utc(name: string, title: string): Column<View> {

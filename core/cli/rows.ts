@@ -157,7 +157,7 @@ async function* pages(
   kind: Kind,
   csv: boolean,
 ): AsyncGenerator<Rows> {
-  let next: string | undefined = `${path}?${params}`;
+  let next: string | undefined = `${path}?${params.toString()}`;
   while (next !== undefined) {
     const response = await request(`${base}${next}`, csv ? 'text/csv' : 'application/json');
     if (csv) {

@@ -35,7 +35,7 @@ export async function openBase(config: Config, options: BaseOptions): Promise<Ba
   try {
     const log = await openSqliteLog({ path: dir.logPath, clock: options.clock, logger: options.logger });
     closing.push(() => log.close());
-    const store = await openStore(config, dir);
+    const store = await openStore(config, dir, options.clock);
     closing.push(() => store.close());
     const { applied } = await store.migrate();
     return { dir, log, store, applied, close };
@@ -46,16 +46,17 @@ export async function openBase(config: Config, options: BaseOptions): Promise<Ba
 }
 
 /** The store named by the configuration: a ClickHouse server, or the one built in. */
-export async function openStore(config: Config, dir: DataDir): Promise<MarketStore> {
+export async function openStore(config: Config, dir: DataDir, clock: Clock): Promise<MarketStore> {
   if (config.clickhouseUrl !== '')
     return openClickHouse({
       url: config.clickhouseUrl,
       user: config.clickhouseUser,
       password: config.clickhousePassword,
       database: config.clickhouseDatabase,
+      clock,
     });
   mkdirSync(dir.clickhousePath, { recursive: true });
-  return openClickHouse({ path: dir.clickhousePath });
+  return openClickHouse({ path: dir.clickhousePath, clock });
 }
 
 /** How long a command that reads waits for another one that reads. */
@@ -70,7 +71,7 @@ export async function openReadOnly(
 ): Promise<{ store: MarketStore; close(): Promise<void> }> {
   const dir = await takeForReading(config.dataDir, command, clock);
   try {
-    const store = await openStore(config, dir);
+    const store = await openStore(config, dir, clock);
     try {
       await store.migrate();
     } catch (error) {

@@ -20,8 +20,9 @@ export async function tapeSource(paths: readonly string[], speed: Speed, clock: 
 export async function sourcesOf(config: Config, clock: Clock, logger: Logger, random: () => number): Promise<Source[]> {
   const sources: Source[] = [];
   if (config.tape.length > 0) sources.push(await tapeSource(config.tape, config.speed, clock));
+  const feedUrl = config.feedUrl === '' ? {} : { baseUrl: config.feedUrl };
   for (const { venue, symbols } of config.feed)
-    sources.push(openBinanceFeed({ venue, symbols, clock, logger, random }));
+    sources.push(openBinanceFeed({ venue, symbols, clock, logger, random, ...feedUrl }));
   if (sources.length === 0) sources.push(createSimulator({ seed: config.seed, rate: config.rate, clock }));
   return sources;
 }

@@ -155,8 +155,8 @@ async function openEdge(
   const { config, logger } = options;
   const secret = config.relaySecret === '' ? randomBytes(24).toString('base64url') : config.relaySecret;
   const edge = await startEdge({
-    host: config.host,
     port: config.port,
+    hubPartitions: HUB_PARTITIONS,
     coreUrl,
     relaySecret: secret,
     stateDir,

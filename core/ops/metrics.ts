@@ -16,7 +16,6 @@ export interface MetricsDeps {
 export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: string; body: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'edgetape_' });
-  const registers = [registry];
 
   const gauge = (
     name: string,
@@ -24,11 +23,11 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
     labelNames: string[],
     collect: (set: (labels: Record<string, string>, value: number) => void) => void,
   ): void => {
-    new Gauge({
+    const metric = new Gauge({
       name,
       help,
       labelNames,
-      registers,
+      registers: [],
       collect() {
         this.reset();
         collect((labels, value) => {
@@ -36,6 +35,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
         });
       },
     });
+    registry.registerMetric(metric);
   };
   /** A count that only rises, kept elsewhere: what has come since the last time is added. */
   const counter = (
@@ -45,11 +45,11 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
     collect: (set: (labels: Record<string, string>, total: number) => void) => void,
   ): void => {
     const told = new Map<string, number>();
-    new Counter({
+    const metric = new Counter({
       name,
       help,
       labelNames,
-      registers,
+      registers: [],
       collect() {
         collect((labels, total) => {
           const key = JSON.stringify(labels);
@@ -58,6 +58,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
         });
       },
     });
+    registry.registerMetric(metric);
   };
 
   counter('edgetape_rows_read_total', 'Rows read from sources, rejected ones included.', [], (set) =>

@@ -74,9 +74,10 @@ export function createSupervisor(deps: { clock: Clock; logger: Logger }): Superv
     },
     async drain(steps, stepTimeoutMs) {
       const unfinished: string[] = [];
-      for (const { name, drain } of steps) {
+      for (const step of steps) {
+        const { name } = step;
         const startedMs = clock.nowMs();
-        const outcome = await bounded(drain, stepTimeoutMs, clock);
+        const outcome = await bounded(() => step.drain(), stepTimeoutMs, clock);
         if (outcome !== undefined) {
           unfinished.push(name);
           logger.warn('did not drain', { part: name, reason: outcome });

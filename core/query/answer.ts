@@ -95,5 +95,5 @@ function matches(ifNoneMatch: string | undefined, etag: string): boolean {
 function nextAddress(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url);
   searchParams.set('cursor', cursor);
-  return `${pathname}?${searchParams}`;
+  return `${pathname}?${searchParams.toString()}`;
 }
