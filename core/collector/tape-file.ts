@@ -35,7 +35,7 @@ export class TapeFile implements MergeInput {
   private constructor(name: string, input: FileBytes, buffer: LineBuffer, header: Header) {
     this.#input = input;
     this.#buffer = buffer;
-    this.headerLines = header.kind === 'capture' ? 0 : 1;
+    this.headerLines = header.kind === 'csv' ? 1 : 0;
     this.#maxLineBytes = header.kind === 'capture' ? LIMITS.captureLineChars : LIMITS.tapeLineChars;
     this.#lines = header.kind === 'csv' ? new CsvRows(header.schema) : new CaptureRows(name);
     const only = header.kind === 'csv' ? header.schema.kind : undefined;
