@@ -34,6 +34,7 @@ export interface ReadOptions {
 }
 
 export interface LogTransaction {
+  /** The bytes must stay as they are until the commit has resolved. */
   append(topic: string, partition: number, value: Uint8Array, key?: string): void;
   /** Sets the next offset that `group` will read. */
   commitOffset(group: string, topic: string, partition: number, nextOffset: number): void;
