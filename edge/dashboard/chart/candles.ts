@@ -58,6 +58,7 @@ function palette(): Palette {
 
 const NEAR_START_BARS = 30;
 const VISIBLE_BARS = 120;
+const MIN_BAR_PX = 5;
 /** Beyond this, a chart's axis shows fewer places than the price has; the legend shows all of them. */
 const MAX_AXIS_PLACES = 8;
 
@@ -80,6 +81,7 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
   let newestMs = Number.NEGATIVE_INFINITY;
   let shown: readonly ChartBar[] = [];
   let revised: readonly ChartBar[] = [];
+  let waitsForSize = false;
   style();
 
   function style(): void {
@@ -98,6 +100,22 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
   function mark(): void {
     markers.setMarkers(revised.map((bar) => revisedMarker(bar, colours)));
   }
+
+  /** Shows the newest bars; in a chart that is not on the screen yet, as soon as it is. */
+  function fit(): void {
+    const width = container.clientWidth;
+    waitsForSize = width === 0;
+    const visible = Math.min(VISIBLE_BARS, Math.max(20, Math.floor(width / MIN_BAR_PX)));
+    const { length } = shown;
+    if (!waitsForSize) {
+      chart.timeScale().setVisibleLogicalRange({ from: Math.max(-4, length - visible), to: length + 4 });
+    }
+  }
+
+  const sizes = new ResizeObserver(() => {
+    if (waitsForSize) fit();
+  });
+  sizes.observe(container);
 
   return {
     replace(bars) {
@@ -120,10 +138,7 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
       style();
       mark();
     },
-    fit() {
-      const { length } = shown;
-      chart.timeScale().setVisibleLogicalRange({ from: Math.max(-4, length - VISIBLE_BARS), to: length + 4 });
-    },
+    fit,
     onCrosshair(listener) {
       chart.subscribeCrosshairMove(({ time }) => listener(typeof time === 'number' ? time * 1000 : undefined));
     },
@@ -132,7 +147,10 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
         if (range !== null && range.from < NEAR_START_BARS && shown.length > 0) listener();
       });
     },
-    remove: () => chart.remove(),
+    remove() {
+      sizes.disconnect();
+      chart.remove();
+    },
   };
 }
 
