@@ -21,7 +21,8 @@ export interface EmbeddedPostgres {
 export async function openPglite(folder: string): Promise<EmbeddedPostgres> {
   mkdirSync(folder, { recursive: true });
   const database = await PGlite.create({ dataDir: folder, relaxedDurability: false });
-  const sql = postgres({
+  // `socket` is an option of postgres.js that its types leave out: where its bytes go instead of a socket of its own.
+  const options: postgres.Options<Record<string, never>> & { socket: () => Duplex } = {
     host: 'embedded',
     database: 'postgres',
     username: 'postgres',
@@ -30,9 +31,9 @@ export async function openPglite(folder: string): Promise<EmbeddedPostgres> {
     max_lifetime: null,
     onnotice: () => undefined,
     connection: { application_name: 'edgetape', TimeZone: 'UTC' },
-    // An option of postgres.js that its types leave out: where its bytes go instead of a socket of its own.
-    ...{ socket: () => new PgliteStream(database) },
-  });
+    socket: () => new PgliteStream(database),
+  };
+  const sql = postgres(options);
   return {
     sql,
     async close() {
