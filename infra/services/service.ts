@@ -124,10 +124,10 @@ export async function stop(started: Started, timeoutMs = 20_000): Promise<void> 
   if (started.temporary) rmSync(started.dataDir, { recursive: true, force: true });
 }
 
-/** Ends the process at once, as a crash would, and waits until it is gone. */
-export async function kill(started: Pick<Started, 'pid' | 'marker'>): Promise<void> {
+/** Ends the process at once, as a crash would, and waits until it is gone and its port is free. */
+export async function kill(started: Pick<Started, 'pid' | 'marker' | 'port'>): Promise<void> {
   if (isRunning(started)) process.kill(started.pid, 'SIGKILL');
-  while (isRunning(started)) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (isRunning(started) || (await accepts(started.port))) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 export function writeJson(path: string, value: unknown): void {

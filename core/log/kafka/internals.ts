@@ -132,7 +132,7 @@ const ClusterClass = require('kafkajs/src/cluster') as new (options: Record<stri
 const BrokerClass = require('kafkajs/src/broker') as new (options: Record<string, unknown>) => Broker;
 const socketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
 const { createLogger } = require('kafkajs/src/loggers') as {
-  createLogger(options: { level: number; logCreator: () => (entry: KafkajsLogEntry) => void }): unknown;
+  createLogger: (options: { level: number; logCreator: () => (entry: KafkajsLogEntry) => void }) => unknown;
 };
 const compression = require('kafkajs/src/protocol/message/compression') as {
   Codecs: Record<number, () => unknown>;

@@ -79,7 +79,7 @@ function decodeRecords(bytes: Buffer, baseOffset: number, attributes: number): S
   const firstTimestampMs = int64(bytes, 27);
   const appendTimeMs = (attributes & 0x08) === 0 ? undefined : int64(bytes, 35);
   if (count < 0 || count > body.length) throw corrupt(`a batch of ${body.length} bytes says it has ${count} records`);
-  const records = new Array<StoredRecord>(count);
+  const records: StoredRecord[] = [];
   const reader = new VarintReader(body);
   for (let i = 0; i < count; i++) {
     const length = reader.varint();
@@ -91,7 +91,7 @@ function decodeRecords(bytes: Buffer, baseOffset: number, attributes: number): S
     const value = reader.bytes(reader.varint());
     if (length < 0 || end < reader.at || end > body.length) throw corrupt('a record does not fit its length');
     reader.at = end;
-    records[i] = { offset, timestampMs: appendTimeMs ?? timestampMs, key, value };
+    records.push({ offset, timestampMs: appendTimeMs ?? timestampMs, key, value });
   }
   return records;
 }
