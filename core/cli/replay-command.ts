@@ -13,8 +13,6 @@ import { summaryLines } from './summary.ts';
 const INTERRUPTED = 130;
 
 export async function replayCommand(files: readonly string[], config: Config, io: CliIo): Promise<number> {
-  const startedMs = io.clock.nowMs();
-  const cpuAtStart = io.cpuSeconds();
   const logger = loggerOf(config, io);
   const source = await tapeSource(files, config.speed, io.clock);
   const base = await openBase(config, { command: 'replay', clock: io.clock, logger });
@@ -34,15 +32,21 @@ export async function replayCommand(files: readonly string[], config: Config, io
       { totalBytes: source.totalBytes, bytesRead: () => source.bytesRead(), rows: () => collector.summary().read },
       io,
     );
-    const before = collector.summary();
+    // From the first row read to the last one stored; opening the folder is not part of it.
+    const startedMs = io.clock.nowMs();
+    const cpuAtStart = io.cpuSeconds();
     const ended = pipeline.start(supervisor);
     const stopped = new Promise<'stopped'>((resolve) =>
       io.stop.addEventListener('abort', () => resolve('stopped'), { once: true }),
     );
     let outcome: 'done' | 'stopped';
+    let elapsedMs = 0;
+    let cpuSeconds = 0;
     try {
       outcome = await supervisor.unlessFailed(Promise.race([ended.then(() => 'done' as const), stopped]));
       if (outcome === 'done') await supervisor.unlessFailed(Promise.race([pipeline.caughtUp(), stopped]));
+      elapsedMs = io.clock.nowMs() - startedMs;
+      cpuSeconds = io.cpuSeconds() - cpuAtStart;
     } finally {
       stopProgress();
       await supervisor.drain(pipeline.drainSteps(supervisor), config.drainTimeoutMs);
@@ -56,16 +60,15 @@ export async function replayCommand(files: readonly string[], config: Config, io
       await io.stderr.write('Stopped; what was read is kept. Run the same command again to go on from there.\n');
       return INTERRUPTED;
     }
-    const summary = collector.summary();
+    const stored = pipeline.sink.rows();
     const lines = summaryLines({
-      collector: summary,
+      collector: collector.summary(),
       counts: pipeline.windows.counts(),
       bars: pipeline.windows.barsByState(),
-      trades: summary.accepted.trades - before.accepted.trades,
-      quotes: summary.accepted.quotes - before.accepted.quotes,
-      elapsedMs: io.clock.nowMs() - startedMs,
-      cpuSeconds: io.cpuSeconds() - cpuAtStart,
-      partitions: config.partitions,
+      trades: stored['trades'] ?? 0,
+      quotes: stored['quotes'] ?? 0,
+      elapsedMs,
+      cpuSeconds,
     });
     await io.stdout.write(`${lines.join('\n')}\n`);
     return 0;

@@ -7,12 +7,11 @@ export interface ReplayFigures {
   collector: CollectorSummary;
   counts: TickCounts;
   bars: Record<BarState, number>;
-  /** Trades and quotes that this run took in, without those of earlier runs of the same replay. */
+  /** Trades and quotes that this run put into the store, without those of earlier runs of the same replay. */
   trades: number;
   quotes: number;
   elapsedMs: number;
   cpuSeconds: number;
-  partitions: number;
 }
 
 export function number(value: number): string {
@@ -39,6 +38,7 @@ export function summaryLines(figures: ReplayFigures): string[] {
     `elapsed    ${seconds.toFixed(2)} s, CPU ${figures.cpuSeconds.toFixed(2)} s`,
   );
   const ticks = figures.trades + figures.quotes;
+  if (ticks === 0 && collector.read > 0) lines.push('These files were replayed before; there was nothing left to do.');
   if (ticks > 0 && seconds > 0) {
     const what = figures.trades >= figures.quotes ? 'trades' : 'ticks';
     const done = what === 'trades' ? figures.trades : ticks;

@@ -9,7 +9,7 @@ import { TIMEFRAMES } from '#shared/timeframes.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log/log.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import type { Logger } from '../ops/logger.ts';
+import { mutedWhen, type Logger } from '../ops/logger.ts';
 import { createSupervisor, type DrainStep, type Failure } from '../ops/supervisor.ts';
 import { version } from '../ops/version.ts';
 import { createQueryApp } from '../query/app.ts';
@@ -23,6 +23,7 @@ import { startEdge } from './edge-host.ts';
 import { openBase } from './embedded.ts';
 import { createHealthProbe } from './health.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
+import { keepingSignals } from './signals.ts';
 import { sourcesOf } from './sources.ts';
 
 export interface StackOptions {
@@ -108,7 +109,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         partitions: HUB_PARTITIONS,
         epoch,
         clock,
-        logger: logger.child({ part: 'relay' }),
+        logger: mutedWhen(() => stopping !== undefined, logger.child({ part: 'relay' })),
         random: options.random,
       });
       parts.relay = relay;
@@ -154,15 +155,18 @@ async function openEdge(
 ): Promise<{ url: string; relayUrl: string; secret: string; stop(): Promise<void> }> {
   const { config, logger } = options;
   const secret = config.relaySecret === '' ? randomBytes(24).toString('base64url') : config.relaySecret;
-  const edge = await startEdge({
-    port: config.port,
-    hubPartitions: HUB_PARTITIONS,
-    coreUrl,
-    relaySecret: secret,
-    stateDir,
-    assetsDir: DASHBOARD_DIR,
-    logger: logger.child({ part: 'edge' }),
-  });
+  // Miniflare ends the process at the first Ctrl-C, before anything is drained.
+  const edge = await keepingSignals(() =>
+    startEdge({
+      port: config.port,
+      hubPartitions: HUB_PARTITIONS,
+      coreUrl,
+      relaySecret: secret,
+      stateDir,
+      assetsDir: DASHBOARD_DIR,
+      logger: logger.child({ part: 'edge' }),
+    }),
+  );
   return { ...edge, secret };
 }
 
@@ -184,7 +188,15 @@ function epochStore(log: Log): EpochStore {
 function checks(log: Log, store: MarketStore, parts: Parts, withEdge: boolean) {
   const list = [
     { name: 'log', check: async () => (await log.topics(), 'up' as const) },
-    { name: 'store', check: async () => (await store.ping(), 'up' as const) },
+    {
+      name: 'store',
+      async check() {
+        await store.ping();
+        const [trouble] = Object.values(parts.pipeline?.sink.troubles() ?? {});
+        if (trouble !== undefined) throw new Error(trouble);
+        return 'up' as const;
+      },
+    },
     { name: 'pipeline', check: async () => (parts.pipeline === undefined ? ('starting' as const) : ('up' as const)) },
   ];
   if (withEdge)

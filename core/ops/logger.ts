@@ -16,3 +16,19 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
+
+/** Hands on to `logger` as long as `muted` says no: for parts whose complaints mean nothing while the process stops. */
+export function mutedWhen(muted: () => boolean, logger: Logger): Logger {
+  const unlessMuted =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (message: string, fields?: LogFields): void => {
+      if (!muted()) logger[level](message, fields);
+    };
+  return {
+    debug: unlessMuted('debug'),
+    info: unlessMuted('info'),
+    warn: unlessMuted('warn'),
+    error: unlessMuted('error'),
+    child: (fields) => mutedWhen(muted, logger.child(fields)),
+  };
+}
