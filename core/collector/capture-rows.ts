@@ -15,7 +15,7 @@ export function looksLikeCapture(line: string): boolean {
 }
 
 /** The market that a capture's file name begins with (`binance_usdm_…`); undefined leaves it to each message. */
-export function marketOfFile(file: string): BinanceMarket | undefined {
+function marketOfFile(file: string): BinanceMarket | undefined {
   return BINANCE_MARKETS.find((market) => file.startsWith(`binance_${market}_`));
 }
 

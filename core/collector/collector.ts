@@ -20,11 +20,16 @@ import {
 } from './source-state.ts';
 import { TICK_TOPICS, TransactionWriter } from './transaction-writer.ts';
 
-/** A transaction is committed with so many rows, or when this long has passed since the one before. */
-const COMMIT_ROWS = 16_384;
+/**
+ * A transaction is committed when this long has passed since the one before, so that live ticks do not wait. Where ticks come in
+ * bulk (a tape at full speed), the cost of a commit counts instead: it then takes so many rows, or so long.
+ */
 const COMMIT_INTERVAL_MS = 20;
+const BULK_ROWS = 4_096;
+const BULK_COMMIT_ROWS = 32_768;
+const BULK_COMMIT_INTERVAL_MS = 100;
 /** Rows that may wait for the log before the sources are held up. */
-const WAITING_ROWS = 2 * COMMIT_ROWS;
+const WAITING_ROWS = 2 * BULK_COMMIT_ROWS;
 
 export interface CollectorSummary extends CollectorCounters {
   /** Finite sources that have come to their end, in this run or an earlier one. */
@@ -187,8 +192,10 @@ class LogCollector implements Collector {
   async #gather(): Promise<void> {
     const { clock } = this.#options;
     for (;;) {
-      const waitMs = this.#lastCommitMs + COMMIT_INTERVAL_MS - clock.nowMs();
-      if (waitMs <= 0 || this.#waitingRows >= COMMIT_ROWS || this.#pumps === 0 || this.#stop.signal.aborted) return;
+      const intervalMs = this.#waitingRows >= BULK_ROWS ? BULK_COMMIT_INTERVAL_MS : COMMIT_INTERVAL_MS;
+      const waitMs = this.#lastCommitMs + intervalMs - clock.nowMs();
+      if (waitMs <= 0 || this.#waitingRows >= BULK_COMMIT_ROWS || this.#pumps === 0 || this.#stop.signal.aborted)
+        return;
       const cut = new AbortController();
       await Promise.race([this.#woken(), sleep(clock, waitMs, cut.signal)]);
       cut.abort();

@@ -16,7 +16,7 @@ import { ROW_KIND, type RowBlock } from './row-block.ts';
 import type { Rejection } from './source.ts';
 
 /** Rows of a batch, of both kinds and rejected ones together. */
-export const BATCH_ROWS = 4_096;
+const BATCH_ROWS = 4_096;
 
 /** Lines of a batch, ignored ones included: a capture of nothing but depth still moves its cursor. */
 const BATCH_LINES = 65_536;

@@ -5,7 +5,7 @@ import type { Clock } from '#shared/clock.ts';
 export type PlaySpeed = number | 'max';
 
 /** A silence of the tape (a closed market, a wrong time) is cut to this long on the clock. */
-export const MAX_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 /** Rows that fall due within so long go together. */
 const GRAIN_MS = 10;
 

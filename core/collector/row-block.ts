@@ -5,7 +5,7 @@ import { lossyText } from './byte-parse.ts';
 import type { Rejection } from './source.ts';
 
 /** Lines that one block takes in at most. */
-export const BLOCK_LINES = 4_096;
+const BLOCK_LINES = 4_096;
 
 export const ROW_KIND = { trade: 0, quote: 1 } as const;
 

@@ -6,7 +6,7 @@ import { ACTION, NO_TIME, SIDE, type QuoteColumns, type TradeColumns } from '#sh
 import { instrumentId } from '#shared/topics.ts';
 import { Random } from './random.ts';
 
-export const SIMULATED_VENUE = 'simulated';
+const SIMULATED_VENUE = 'simulated';
 
 /** How an instrument of the simulator looks. Prices in ticks of 10^-priceScale. */
 interface Listing {

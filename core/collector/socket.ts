@@ -1,6 +1,6 @@
 /** Port of a client WebSocket, and its adapter on the runtime's own one. */
 
-export interface SocketEvents {
+interface SocketEvents {
   open(): void;
   message(text: string): void;
   /** Once, whether it was ever open or not. Nothing comes after it. */

@@ -358,10 +358,8 @@ describe('pacing', () => {
       for await (const batch of source.batches(undefined, new AbortController().signal))
         for (const line of linesOf(batch)) seen.push([clock.nowMs() - start, line]);
     })();
-    let over = false;
-    void playing.then(() => (over = true));
-    while (!over) {
-      await new Promise((resolve) => setImmediate(resolve));
+    const turn = (): Promise<'turn'> => new Promise((resolve) => setImmediate(() => resolve('turn')));
+    while ((await Promise.race([playing, turn()])) === 'turn') {
       if (clock.nextMs !== undefined) clock.advance(clock.nextMs - clock.nowMs());
     }
     expect(seen.map(([, line]) => line)).toEqual(rows);

@@ -143,7 +143,10 @@ describe('Binance messages', () => {
     const value = fc.jsonValue();
     const data = fc.record(
       Object.fromEntries(
-        [...'stTpqmXbBaAe', 'ps'].map((key) => [key, fc.oneof(value, fc.constantFrom('1', '2.5', 'BTCUSDT', 1, true))]),
+        ['s', 't', 'T', 'p', 'q', 'm', 'X', 'b', 'B', 'a', 'A', 'e', 'ps'].map((key) => [
+          key,
+          fc.oneof(value, fc.constantFrom('1', '2.5', 'BTCUSDT', 1, true)),
+        ]),
       ),
       { requiredKeys: [] },
     );
