@@ -1,5 +1,5 @@
 /**
- * Log frames: many ticks in one log record (SPEC TK-2..TK-6). All integers are little-endian.
+ * Log frames: many ticks in one log record (SPEC TK-2..TK-6). All integers and floats are little-endian.
  *
  *   offset  bytes
  *   0       1   magic 0xE7
@@ -7,64 +7,71 @@
  *   2       1   kind: 1 trades, 2 quotes
  *   3       1   0
  *   4       4   CRC-32 of every byte from 8 to the end
- *   8       4   ticks n
+ *   8       4   ticks n, at most LIMITS.frameTicks
  *   12      4   columns c
- *   16          table of instruments, then (trades) table of strings: u16 count, then per entry u16 bytes + UTF-8
- *   …           c columns in the order of TRADE_FIELDS / QUOTE_FIELDS, each:
- *                 u8  width w: 0, 1, 2 or 4 = every value is base + an unsigned w-byte integer; 8 = raw float64
- *                 f64 base
- *                 n × w bytes
+ *   16          table of instruments, then (trades) table of strings: u16 count, then per entry u16 bytes + UTF-8; zeros up to a
+ *               multiple of 8
+ *   …           c widths of one byte, zeros up to a multiple of 8
+ *   …           c bases, f64
+ *   …           c columns in the order of TRADE_FIELDS / QUOTE_FIELDS, each n × width bytes and zeros up to a multiple of 8
  *
- * A column whose values are all equal costs nine bytes; receive times, decimals and sides mostly do.
+ * Width 0, 1, 2 or 4: every value is base + an unsigned integer of so many bytes; 8: the value itself as a float64. A column whose
+ * values are all equal costs nine bytes; receive times, decimals and sides mostly do. Columns begin at multiples of 8, so that both
+ * sides work through typed arrays: that is why this module needs a little-endian host, as every one that it runs on is.
+ *
+ * Values are integers or NaN; a zero comes back as +0.
  */
 import { crc32 } from './crc32.ts';
 import { LIMITS } from './limits.ts';
 import { utf8Decode, utf8Encode } from './text.ts';
-import { quoteColumns, StringTable, tradeColumns, type QuoteColumns, type TradeColumns } from './ticks.ts';
+import { StringTable, type QuoteColumns, type TradeColumns } from './ticks.ts';
 
 export const FRAME_MAGIC = 0xe7;
 export const FRAME_VERSION = 1;
 export const FRAME_KIND = { trades: 1, quotes: 2 } as const;
 const HEADER_BYTES = 16;
 
-export const TRADE_FIELDS = [
-  'instrument',
-  'action',
-  'side',
-  'eventMs',
-  'eventSubNs',
-  'recvMs',
-  'recvSubNs',
-  'price',
-  'priceDecimals',
-  'pricePrinted',
-  'size',
-  'sizeDecimals',
-  'sizePrinted',
-  'tradeId',
-  'conditions',
-  'arrival',
+/** Names of the columns and bytes of their elements: 8 Float64Array, 2 Uint16Array, 1 Uint8Array. */
+const TRADE_LAYOUT = [
+  ['instrument', 2],
+  ['action', 1],
+  ['side', 1],
+  ['eventMs', 8],
+  ['eventSubNs', 8],
+  ['recvMs', 8],
+  ['recvSubNs', 8],
+  ['price', 8],
+  ['priceDecimals', 1],
+  ['pricePrinted', 1],
+  ['size', 8],
+  ['sizeDecimals', 1],
+  ['sizePrinted', 1],
+  ['tradeId', 8],
+  ['conditions', 2],
+  ['arrival', 8],
 ] as const;
-export const QUOTE_FIELDS = [
-  'instrument',
-  'eventMs',
-  'eventSubNs',
-  'recvMs',
-  'recvSubNs',
-  'bidPrice',
-  'bidPriceDecimals',
-  'bidPricePrinted',
-  'bidSize',
-  'bidSizeDecimals',
-  'bidSizePrinted',
-  'askPrice',
-  'askPriceDecimals',
-  'askPricePrinted',
-  'askSize',
-  'askSizeDecimals',
-  'askSizePrinted',
-  'arrival',
+const QUOTE_LAYOUT = [
+  ['instrument', 2],
+  ['eventMs', 8],
+  ['eventSubNs', 8],
+  ['recvMs', 8],
+  ['recvSubNs', 8],
+  ['bidPrice', 8],
+  ['bidPriceDecimals', 1],
+  ['bidPricePrinted', 1],
+  ['bidSize', 8],
+  ['bidSizeDecimals', 1],
+  ['bidSizePrinted', 1],
+  ['askPrice', 8],
+  ['askPriceDecimals', 1],
+  ['askPricePrinted', 1],
+  ['askSize', 8],
+  ['askSizeDecimals', 1],
+  ['askSizePrinted', 1],
+  ['arrival', 8],
 ] as const;
+export const TRADE_FIELDS = TRADE_LAYOUT.map(([name]) => name);
+export const QUOTE_FIELDS = QUOTE_LAYOUT.map(([name]) => name);
 
 type Column = Float64Array | Uint16Array | Uint8Array;
 
@@ -81,192 +88,328 @@ export type DecodedFrame =
   | { ok: true; kind: 'quotes'; quotes: QuoteColumns }
   | { ok: false; fault: FrameFault };
 
+function roundUp8(bytes: number): number {
+  return (bytes + 7) & ~7;
+}
+
+/** Where frames are put together, kept between calls; a frame is copied out of it. */
+class Scratch {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+  readonly view: DataView;
+
+  constructor(bytes: number) {
+    const buffer = new ArrayBuffer(roundUp8(bytes));
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.view = new DataView(buffer);
+  }
+}
+
+let scratch = new Scratch(131_072);
+
+/**
+ * Frame of these trades; of those at `rows`, in that order, where `rows` is given. At most LIMITS.frameTicks: a larger frame would
+ * be refused by every reader, so it throws a RangeError.
+ */
 export function encodeTrades(trades: TradeColumns, rows?: Uint32Array): Uint8Array {
-  return encode(
-    FRAME_KIND.trades,
-    [trades.instruments, trades.strings],
-    TRADE_FIELDS.map((f) => trades[f]),
-    trades.length,
-    rows,
-  );
+  const columns = TRADE_FIELDS.map((name) => trades[name]);
+  return encode(FRAME_KIND.trades, [trades.instruments, trades.strings], columns, trades.length, rows);
 }
 
+/** As encodeTrades. */
 export function encodeQuotes(quotes: QuoteColumns, rows?: Uint32Array): Uint8Array {
-  return encode(
-    FRAME_KIND.quotes,
-    [quotes.instruments],
-    QUOTE_FIELDS.map((f) => quotes[f]),
-    quotes.length,
-    rows,
-  );
+  const columns = QUOTE_FIELDS.map((name) => quotes[name]);
+  return encode(FRAME_KIND.quotes, [quotes.instruments], columns, quotes.length, rows);
 }
 
-/** @param rows the ticks to take, in order; all of them when left out. */
 function encode(
   kind: number,
-  tables: StringTable[],
-  columns: Column[],
+  tables: readonly StringTable[],
+  all: readonly Column[],
   length: number,
   rows?: Uint32Array,
 ): Uint8Array {
   const n = rows?.length ?? length;
-  const encodedTables = tables.map((table) => table.values.map(utf8Encode));
-  let tableBytes = 0;
-  for (const table of encodedTables) {
-    tableBytes += 2;
-    for (const value of table) tableBytes += 2 + value.length;
+  if (n > LIMITS.frameTicks) throw new RangeError(`A frame holds at most ${LIMITS.frameTicks} ticks, not ${n}`);
+  const columns = rows === undefined ? all : all.map((column) => gather(column, rows));
+  const texts = tables.map((table) => table.values.map(utf8Encode));
+  let bound = HEADER_BYTES + 32 + columns.length * (9 + 8 + n * 8);
+  for (const table of texts) {
+    bound += 2;
+    for (const text of table) bound += 2 + text.length;
   }
-  const bytes = new Uint8Array(HEADER_BYTES + tableBytes + columns.length * (9 + n * 8));
-  const view = new DataView(bytes.buffer);
-  let at = HEADER_BYTES;
-  for (const table of encodedTables) {
-    view.setUint16(at, table.length, true);
-    at += 2;
-    for (const value of table) {
-      view.setUint16(at, value.length, true);
-      bytes.set(value, at + 2);
-      at += 2 + value.length;
-    }
+  if (bound > scratch.u8.length) scratch = new Scratch(bound * 2);
+  const { u8, view } = scratch;
+  const tablesEnd = writeTables(view, u8, texts);
+  const widthsAt = roundUp8(tablesEnd);
+  const basesAt = roundUp8(widthsAt + columns.length);
+  u8.fill(0, tablesEnd, basesAt);
+  let at = basesAt + columns.length * 8;
+  for (let i = 0; i < columns.length; i++) {
+    const column = columns[i] as Column;
+    const width =
+      column instanceof Float64Array
+        ? writeFloats(column, n, at, basesAt / 8 + i)
+        : writeIntegers(column, n, at, basesAt / 8 + i);
+    u8[widthsAt + i] = width;
+    const end = at + n * width;
+    at = roundUp8(end);
+    u8.fill(0, end, at);
   }
-  for (const column of columns) at = writeColumn(view, bytes, at, column, n, rows);
-  view.setUint8(0, FRAME_MAGIC);
-  view.setUint8(1, FRAME_VERSION);
-  view.setUint8(2, kind);
+  u8[0] = FRAME_MAGIC;
+  u8[1] = FRAME_VERSION;
+  u8[2] = kind;
+  u8[3] = 0;
   view.setUint32(8, n, true);
   view.setUint32(12, columns.length, true);
-  view.setUint32(4, crc32(bytes, 8, at), true);
-  return bytes.slice(0, at);
+  view.setUint32(4, crc32(u8, 8, at), true);
+  return u8.slice(0, at);
 }
 
-function writeColumn(
-  view: DataView,
-  bytes: Uint8Array,
-  start: number,
-  column: Column,
-  n: number,
-  rows?: Uint32Array,
-): number {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  let integral = true;
-  for (let i = 0; i < n; i++) {
-    const value = column[rows === undefined ? i : (rows[i] as number)] as number;
-    if (value < low) low = value;
-    if (value > high) high = value;
-    if (value !== value) integral = false;
-  }
-  const range = high - low;
-  const width =
-    !integral || range > 0xffffffff ? 8 : range === 0 || n === 0 ? 0 : range <= 0xff ? 1 : range <= 0xffff ? 2 : 4;
-  const base = width === 8 || n === 0 ? 0 : low;
-  view.setUint8(start, width);
-  view.setFloat64(start + 1, base, true);
-  let at = start + 9;
-  if (width === 0) return at;
-  for (let i = 0; i < n; i++, at += width) {
-    const value = column[rows === undefined ? i : (rows[i] as number)] as number;
-    if (width === 1) bytes[at] = value - base;
-    else if (width === 2) view.setUint16(at, value - base, true);
-    else if (width === 4) view.setUint32(at, value - base, true);
-    else view.setFloat64(at, value, true);
+function gather(column: Column, rows: Uint32Array): Column {
+  const picked = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) picked[i] = column[rows[i] as number] as number;
+  if (column instanceof Float64Array) return picked;
+  return column instanceof Uint16Array ? Uint16Array.from(picked) : Uint8Array.from(picked);
+}
+
+function writeTables(view: DataView, bytes: Uint8Array, tables: readonly (readonly Uint8Array[])[]): number {
+  let at = HEADER_BYTES;
+  for (const table of tables) {
+    if (table.length > 0xffff) throw new RangeError('A frame holds at most 65,535 strings');
+    view.setUint16(at, table.length, true);
+    at += 2;
+    for (const text of table) {
+      view.setUint16(at, text.length, true);
+      bytes.set(text, at + 2);
+      at += 2 + text.length;
+    }
   }
   return at;
 }
 
-/** Never throws: hostile bytes give a fault. */
+/** Writes the column at byte `at` and its base at float `baseAt`; gives its width. */
+function writeFloats(column: Float64Array, n: number, at: number, baseAt: number): number {
+  const { u8, u16, u32, f64 } = scratch;
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  let integral = true;
+  for (let i = 0; i < n; i++) {
+    const value = column[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    if (Math.floor(value) !== value) {
+      integral = false;
+      break;
+    }
+  }
+  const range = high - low;
+  if (n > 0 && !(integral && range <= 0xffffffff)) {
+    f64[baseAt] = 0;
+    f64.set(column.length === n ? column : column.subarray(0, n), at >> 3);
+    return 8;
+  }
+  f64[baseAt] = n === 0 ? 0 : low;
+  if (n === 0 || range === 0) return 0;
+  if (range <= 0xff) {
+    for (let i = 0; i < n; i++) u8[at + i] = (column[i] as number) - low;
+    return 1;
+  }
+  if (range <= 0xffff) {
+    for (let i = 0, to = at >> 1; i < n; i++) u16[to + i] = (column[i] as number) - low;
+    return 2;
+  }
+  for (let i = 0, to = at >> 2; i < n; i++) u32[to + i] = (column[i] as number) - low;
+  return 4;
+}
+
+/** The same for columns of bytes and 16-bit integers, which are copied as they are unless all values are equal. */
+function writeIntegers(column: Uint16Array | Uint8Array, n: number, at: number, baseAt: number): number {
+  const { u8, u16, f64 } = scratch;
+  const first = n === 0 ? 0 : (column[0] as number);
+  let same = 0;
+  if (column instanceof Uint8Array) while (same < n && column[same] === first) same++;
+  else while (same < n && column[same] === first) same++;
+  f64[baseAt] = same === n ? first : 0;
+  if (same === n) return 0;
+  if (column instanceof Uint8Array) {
+    u8.set(column.length === n ? column : column.subarray(0, n), at);
+    return 1;
+  }
+  u16.set(column.length === n ? column : column.subarray(0, n), at >> 1);
+  return 2;
+}
+
+function fault(reason: FrameFault): DecodedFrame {
+  return { ok: false, fault: reason };
+}
+
+/** Never throws: hostile bytes give a fault. What it gives shares no memory with `bytes`. */
 export function decodeFrame(bytes: Uint8Array): DecodedFrame {
-  if (bytes.length > LIMITS.frameBytes) return { ok: false, fault: 'too_large' };
-  if (bytes.length < HEADER_BYTES) return { ok: false, fault: 'truncated' };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint8(0) !== FRAME_MAGIC) return { ok: false, fault: 'bad_magic' };
-  if (view.getUint8(1) !== FRAME_VERSION) return { ok: false, fault: 'unknown_version' };
-  const kind = view.getUint8(2);
-  if (kind !== FRAME_KIND.trades && kind !== FRAME_KIND.quotes) return { ok: false, fault: 'unknown_kind' };
-  if (view.getUint32(4, true) !== crc32(bytes, 8)) return { ok: false, fault: 'bad_checksum' };
+  if (bytes.length > LIMITS.frameBytes) return fault('too_large');
+  if (bytes.length < HEADER_BYTES) return fault('truncated');
+  if (bytes[0] !== FRAME_MAGIC) return fault('bad_magic');
+  if (bytes[1] !== FRAME_VERSION) return fault('unknown_version');
+  const kind = bytes[2];
+  if (kind !== FRAME_KIND.trades && kind !== FRAME_KIND.quotes) return fault('unknown_kind');
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength);
+  if (view.getUint32(4, true) !== crc32(aligned, 8)) return fault('bad_checksum');
   const n = view.getUint32(8, true);
-  const fields: readonly string[] = kind === FRAME_KIND.trades ? TRADE_FIELDS : QUOTE_FIELDS;
-  if (view.getUint32(12, true) !== fields.length || n > LIMITS.frameTicks * 100)
-    return { ok: false, fault: 'bad_layout' };
-  const reader = new FrameReader(bytes, view, HEADER_BYTES);
-  const instruments = reader.table();
-  const strings = kind === FRAME_KIND.trades ? reader.table() : [];
-  if (instruments === undefined || strings === undefined) return { ok: false, fault: 'bad_layout' };
-  const target = kind === FRAME_KIND.trades ? tradeColumns(n) : quoteColumns(n);
-  for (const field of fields) {
-    const column = target[field as keyof typeof target] as unknown as Column;
-    if (!reader.column(column, n)) return { ok: false, fault: 'bad_layout' };
+  const layout = kind === FRAME_KIND.trades ? TRADE_LAYOUT : QUOTE_LAYOUT;
+  if (view.getUint32(12, true) !== layout.length || n > LIMITS.frameTicks || aligned.length % 8 !== 0)
+    return fault('bad_layout');
+  const tables = new TableReader(aligned, view);
+  const instruments = tables.next();
+  const strings = kind === FRAME_KIND.trades ? tables.next() : [];
+  if (instruments === undefined || strings === undefined) return fault('bad_layout');
+  const columns = readColumns(aligned, roundUp8(tables.at), layout, n);
+  if (columns === undefined || !allBelow(columns['instrument'] as Uint16Array, instruments.length))
+    return fault('bad_layout');
+  if (kind === FRAME_KIND.quotes) {
+    const quotes = columns as unknown as QuoteColumns;
+    return { ok: true, kind: 'quotes', quotes: { ...quotes, length: n, instruments: new StringTable(instruments) } };
   }
-  if (!indicesFit(target.instrument, n, instruments.length)) return { ok: false, fault: 'bad_layout' };
-  if (kind === FRAME_KIND.trades) {
-    const trades = target as TradeColumns;
-    if (!indicesFit(trades.conditions, n, strings.length) || !idsFit(trades.tradeId, n, strings.length))
-      return { ok: false, fault: 'bad_layout' };
-    return {
-      ok: true,
-      kind: 'trades',
-      trades: { ...trades, length: n, instruments: new StringTable(instruments), strings: new StringTable(strings) },
-    };
-  }
+  const trades = columns as unknown as TradeColumns;
+  if (!allBelow(trades.conditions, strings.length) || !idsFit(trades.tradeId, strings.length))
+    return fault('bad_layout');
   return {
     ok: true,
-    kind: 'quotes',
-    quotes: { ...(target as QuoteColumns), length: n, instruments: new StringTable(instruments) },
+    kind: 'trades',
+    trades: { ...trades, length: n, instruments: new StringTable(instruments), strings: new StringTable(strings) },
   };
 }
 
-function indicesFit(column: Uint16Array, n: number, limit: number): boolean {
-  for (let i = 0; i < n; i++) if ((column[i] as number) >= limit) return false;
+function allBelow(column: Uint16Array, limit: number): boolean {
+  for (let i = 0; i < column.length; i++) if ((column[i] as number) >= limit) return false;
   return true;
 }
 
-function idsFit(column: Float64Array, n: number, limit: number): boolean {
-  for (let i = 0; i < n; i++) if (-(column[i] as number) > limit) return false;
+/** A negative id names a string; no id is 0 - 1. */
+function idsFit(column: Float64Array, limit: number): boolean {
+  for (let i = 0; i < column.length; i++) {
+    const id = column[i] as number;
+    if (id < 0 ? -id > limit && id !== -1 : id !== id) return false;
+  }
   return true;
 }
 
-class FrameReader {
+/** undefined when the columns do not fill the frame exactly. Sizes are checked before anything is made. */
+function readColumns(
+  bytes: Uint8Array,
+  widthsAt: number,
+  layout: typeof TRADE_LAYOUT | typeof QUOTE_LAYOUT,
+  n: number,
+): Record<string, Column> | undefined {
+  const basesAt = roundUp8(widthsAt + layout.length);
+  let at = basesAt + layout.length * 8;
+  let resultBytes = 0;
+  for (let i = 0; i < layout.length; i++) {
+    const width = bytes[widthsAt + i];
+    const [, element] = layout[i] as (typeof layout)[number];
+    if (width !== 0 && width !== 1 && width !== 2 && width !== 4 && width !== 8) return undefined;
+    if (element !== 8 && width > element) return undefined;
+    at += roundUp8(n * width);
+    resultBytes += roundUp8(n * element);
+  }
+  if (at !== bytes.length) return undefined;
+  const source = new FrameViews(bytes);
+  const memory = new ArrayBuffer(resultBytes);
+  const columns: Record<string, Column> = {};
+  let from = basesAt + layout.length * 8;
+  let to = 0;
+  for (let i = 0; i < layout.length; i++) {
+    const [name, element] = layout[i] as (typeof layout)[number];
+    const width = bytes[widthsAt + i] as number;
+    const base = source.f64[basesAt / 8 + i] as number;
+    if (element === 8) {
+      const column = new Float64Array(memory, to, n);
+      readFloats(source, from, width, base, column);
+      columns[name] = column;
+    } else {
+      const column = element === 2 ? new Uint16Array(memory, to, n) : new Uint8Array(memory, to, n);
+      readIntegers(source, from, width, base, column);
+      columns[name] = column;
+    }
+    from += roundUp8(n * width);
+    to += roundUp8(n * element);
+  }
+  return columns;
+}
+
+/** The whole frame as each kind of number; it begins at a multiple of 8 and is one long. */
+class FrameViews {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+
+  constructor(bytes: Uint8Array) {
+    const { buffer, byteOffset, length } = bytes;
+    this.u8 = bytes;
+    this.u16 = new Uint16Array(buffer, byteOffset, length / 2);
+    this.u32 = new Uint32Array(buffer, byteOffset, length / 4);
+    this.f64 = new Float64Array(buffer, byteOffset, length / 8);
+  }
+}
+
+function readFloats(source: FrameViews, from: number, width: number, base: number, column: Float64Array): void {
+  const n = column.length;
+  if (width === 0) column.fill(base);
+  else if (width === 1) for (let i = 0, u8 = source.u8; i < n; i++) column[i] = base + (u8[from + i] as number);
+  else if (width === 2)
+    for (let i = 0, at = from >> 1, u16 = source.u16; i < n; i++) column[i] = base + (u16[at + i] as number);
+  else if (width === 4)
+    for (let i = 0, at = from >> 2, u32 = source.u32; i < n; i++) column[i] = base + (u32[at + i] as number);
+  else column.set(source.f64.subarray(from >> 3, (from >> 3) + n));
+}
+
+function readIntegers(
+  source: FrameViews,
+  from: number,
+  width: number,
+  base: number,
+  column: Uint16Array | Uint8Array,
+): void {
+  const n = column.length;
+  if (width === 0) column.fill(base);
+  else if (width === 2) column.set(source.u16.subarray(from >> 1, (from >> 1) + n));
+  else if (base === 0) column.set(source.u8.subarray(from, from + n));
+  else for (let i = 0; i < n; i++) column[i] = base + (source.u8[from + i] as number);
+}
+
+class TableReader {
+  at = HEADER_BYTES;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  #at: number;
 
-  constructor(bytes: Uint8Array, view: DataView, at: number) {
+  constructor(bytes: Uint8Array, view: DataView) {
     this.#bytes = bytes;
     this.#view = view;
-    this.#at = at;
   }
 
-  table(): string[] | undefined {
-    if (this.#at + 2 > this.#bytes.length) return undefined;
-    const count = this.#view.getUint16(this.#at, true);
-    this.#at += 2;
+  /** The next table; undefined when it is not all there or holds what is no UTF-8. */
+  next(): string[] | undefined {
+    if (this.at + 2 > this.#bytes.length) return undefined;
+    const count = this.#view.getUint16(this.at, true);
+    this.at += 2;
     const values: string[] = [];
     for (let i = 0; i < count; i++) {
-      if (this.#at + 2 > this.#bytes.length) return undefined;
-      const length = this.#view.getUint16(this.#at, true);
-      const end = this.#at + 2 + length;
+      if (this.at + 2 > this.#bytes.length) return undefined;
+      const end = this.at + 2 + this.#view.getUint16(this.at, true);
       if (end > this.#bytes.length) return undefined;
       try {
-        values.push(utf8Decode(this.#bytes.subarray(this.#at + 2, end)));
+        values.push(utf8Decode(this.#bytes.subarray(this.at + 2, end)));
       } catch {
         return undefined;
       }
-      this.#at = end;
+      this.at = end;
     }
     return values;
-  }
-
-  column(column: Column, n: number): boolean {
-    if (this.#at + 9 > this.#bytes.length) return false;
-    const width = this.#view.getUint8(this.#at);
-    const base = this.#view.getFloat64(this.#at + 1, true);
-    let at = this.#at + 9;
-    if (![0, 1, 2, 4, 8].includes(width) || at + n * width > this.#bytes.length) return false;
-    this.#at = at + n * width;
-    if (width === 0) column.fill(base, 0, n);
-    else if (width === 1) for (let i = 0; i < n; i++) column[i] = base + (this.#bytes[at++] as number);
-    else if (width === 2) for (let i = 0; i < n; i++, at += 2) column[i] = base + this.#view.getUint16(at, true);
-    else if (width === 4) for (let i = 0; i < n; i++, at += 4) column[i] = base + this.#view.getUint32(at, true);
-    else for (let i = 0; i < n; i++, at += 8) column[i] = this.#view.getFloat64(at, true);
-    return true;
   }
 }
