@@ -8,7 +8,9 @@ import { FencedError } from '../../core/log/kafka/faults.ts';
 import type { Log, LogRecord } from '../../core/log/log.ts';
 import { systemClock } from '../../core/ops/system-clock.ts';
 import { kafkaMissing, TestBroker } from '../support/kafka.ts';
+import { DenseLog, type Ranks } from '../support/dense-log.ts';
 import { rng } from '../support/rng.ts';
+import { logContract } from './log-contract.ts';
 
 if (kafkaMissing !== undefined) console.log(`log on Kafka skipped: ${kafkaMissing}`);
 
@@ -91,6 +93,12 @@ describe.skipIf(kafkaMissing !== undefined)('log on Kafka', () => {
 
   afterAll(async () => {
     await broker?.stop();
+  });
+
+  logContract('on Kafka, by rank', async () => {
+    const prefix = `t${++logs}.`;
+    const ranks: Ranks = new Map();
+    return { durable: true, open: async () => new DenseLog(await open({ prefix }), ranks), destroy: async () => {} };
   });
 
   it('LG-4 LG-7 shows records, offsets and state of a commit when it resolves, over markers', async () => {
