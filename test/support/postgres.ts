@@ -38,6 +38,8 @@ export async function startPostgres(): Promise<TestPostgres> {
     },
     async stop() {
       process.off('exit', kill);
+      // A fast shutdown: it does not wait for clients that a failed test left behind.
+      if (isRunning(started)) process.kill(started.pid, 'SIGINT');
       await stop(started);
     },
   };

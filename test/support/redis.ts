@@ -1,6 +1,6 @@
 /** A Redis server for tests, where the system has one. It can be stopped, frozen and started again on the same port. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -25,6 +25,26 @@ export interface TestRedis {
 
 /** @param args more settings, as on redis-server's command line */
 export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
+  const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...args];
+  return start(settings, /Ready to accept connections/);
+}
+
+/** A sentinel that watches one master by the name `edgetape`. */
+export async function startSentinel(masterPort: number): Promise<TestRedis> {
+  const folder = mkdtempSync(join(tmpdir(), 'edgetape-test-sentinel-'));
+  const file = join(folder, 'sentinel.conf');
+  writeFileSync(file, `bind 127.0.0.1\nsentinel monitor edgetape 127.0.0.1 ${masterPort} 1\n`);
+  const sentinel = await start([file, '--sentinel'], /\+monitor master/);
+  return {
+    ...sentinel,
+    async stop() {
+      await sentinel.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function start(args: readonly string[], ready: RegExp): Promise<TestRedis> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'edgetape-test-redis-'));
   let child: ChildProcess | undefined;
@@ -34,31 +54,27 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
     port,
     address: `redis://127.0.0.1:${port}`,
     async start() {
-      const settings = [
-        '--port',
-        `${port}`,
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        folder,
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-      ];
-      const started = spawn('redis-server', [...settings, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const started = spawn('redis-server', [...args, '--port', `${port}`, '--dir', folder], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
       child = started;
-      const ready = /Ready to accept connections/;
-      for await (const chunk of started.stdout) if (ready.test(String(chunk))) break;
-      started.stdout.resume();
+      await new Promise<void>((resolve, reject) => {
+        let printed = '';
+        started.stdout.on('data', (chunk: Buffer) => {
+          printed = (printed + chunk.toString()).slice(-4_096);
+          if (ready.test(printed)) resolve();
+        });
+        started.once('exit', () => reject(new Error(`redis-server ended while starting:\n${printed}`)));
+      });
     },
     async kill() {
       const running = child;
       if (running === undefined) return;
       child = undefined;
       if (running.exitCode !== null || running.signalCode !== null) return;
+      const ended = once(running, 'exit');
       running.kill('SIGKILL');
-      await once(running, 'exit');
+      await ended;
     },
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),

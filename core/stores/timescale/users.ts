@@ -138,7 +138,7 @@ export class UserTables implements UserStore {
       SELECT id::text AS id, (extract(epoch FROM at) * 1000)::bigint::text AS at_ms, actor, action, subject, detail
       FROM audit_trail
       WHERE id > ${afterId} ${subject === undefined ? sql`` : sql`AND subject = ${subject}`}
-      ORDER BY id
+      ORDER BY audit_trail.id
       LIMIT ${Math.min(limit, MAX_AUDIT_ROWS)}`;
     return rows.map(({ id, at_ms: atMs, actor, action, subject: about, detail }) => ({
       id: Number(id),
