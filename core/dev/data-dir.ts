@@ -2,7 +2,7 @@
  * The data folder: `log.sqlite`, `clickhouse/`, `edge/`, and `lock.json`, which says which process uses it. The lock is there to
  * tell people; the log itself refuses a second writer whatever the file says.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Whoever holds the folder. */
@@ -13,6 +13,13 @@ export interface Holder {
   command: string;
   /** Where it serves, once it does. */
   url?: string;
+  /** Processes that it started and that outlive it when it is killed. */
+  children?: ProcessMark[];
+}
+
+interface ProcessMark {
+  pid: number;
+  started: string;
 }
 
 export interface DataDir {
@@ -20,7 +27,7 @@ export interface DataDir {
   readonly logPath: string;
   readonly clickhousePath: string;
   readonly edgePath: string;
-  /** Tells others where this process serves. */
+  /** Tells others where this process serves, and which child processes must not outlive it. */
   announce(url: string): void;
   /** Gives the folder free. May be called again. */
   release(): void;
@@ -67,7 +74,7 @@ export function openDataDir(dir: string, options: OpenOptions): DataDir {
     clickhousePath: join(path, 'clickhouse'),
     edgePath: join(path, 'edge'),
     announce(url) {
-      if (held) writeFileSync(lockPath, `${JSON.stringify({ ...self, url })}\n`);
+      if (held) writeFileSync(lockPath, `${JSON.stringify({ ...self, url, children: childrenOf(process.pid) })}\n`);
     },
     release() {
       if (held) rmSync(lockPath, { force: true });
@@ -97,6 +104,7 @@ function takeLock(lockPath: string, self: Holder, dir: string): void {
     }
     const holder = readHolder(lockPath);
     if (holder !== undefined && lives(holder)) throw new DataDirError(inUse(dir, holder), holder);
+    for (const child of holder?.children ?? []) endOrphan(child);
     rmSync(lockPath, { force: true });
   }
   throw new DataDirError(`The data folder ${dir} is being taken by another process at this moment. Try again.`);
@@ -114,9 +122,11 @@ function readHolder(lockPath: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(lockPath, 'utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
-    const { pid, started, command, url } = value as Record<string, unknown>;
+    const { pid, started, command, url, children } = value as Record<string, unknown>;
     if (typeof pid !== 'number' || typeof started !== 'string' || typeof command !== 'string') return undefined;
-    return typeof url === 'string' ? { pid, started, command, url } : { pid, started, command };
+    const holder: Holder = { pid, started, command, children: Array.isArray(children) ? children.filter(isMark) : [] };
+    if (typeof url === 'string') holder.url = url;
+    return holder;
   } catch {
     return undefined;
   }
@@ -133,14 +143,49 @@ function lives(holder: Holder): boolean {
   return started === '' || holder.started === '' || started === holder.started;
 }
 
+function isMark(value: unknown): value is ProcessMark {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, started } = value as Record<string, unknown>;
+  return typeof pid === 'number' && typeof started === 'string' && started !== '';
+}
+
+/** A child of a holder that was killed: it would keep the port and the edge's files. Only where it is surely that one. */
+function endOrphan({ pid, started }: ProcessMark): void {
+  if (startOf(pid) !== started) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself in between.
+  }
+}
+
+/** Children of a process, where the system tells (Linux). */
+function childrenOf(pid: number): ProcessMark[] {
+  let entries: string[];
+  try {
+    entries = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+  return entries
+    .map(Number)
+    .filter((child) => statFields(child)[1] === String(pid))
+    .map((child) => ({ pid: child, started: startOf(child) }));
+}
+
 /** Start time of a process in clock ticks since boot, from /proc where there is one. */
 function startOf(pid: number): string {
+  const fields = statFields(pid);
+  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
+}
+
+/** Fields of /proc/PID/stat behind the command's name: state, parent, …; none where there is no such process or file. */
+function statFields(pid: number): string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return '';
+    return [];
   }
 }
 

@@ -130,7 +130,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     parts.pipeline = pipeline;
     pipelineSteps = pipeline.drainSteps(supervisor);
     const sourcesEnded = pipeline.start(supervisor);
-    if (parts.relay !== undefined) void seedHistory(base.store, parts.relay, logger);
+    if (parts.relay !== undefined) {
+      const seeding = seedHistory(base.store, parts.relay, logger, () => stopping !== undefined);
+      outer.unshift({ name: 'bars of earlier runs', drain: () => seeding });
+    }
     const url = edge?.url ?? query.url;
     base.dir.announce(url);
     return { url, simulated, failed: supervisor.failed, sourcesEnded, stop };
@@ -233,10 +236,11 @@ function countsOf(pipeline: Pipeline | undefined) {
 const SEED_BARS = 300;
 
 /** Gives the relay the bars of earlier runs. A store that does not answer leaves screens with the bars of this run only. */
-async function seedHistory(store: MarketStore, relay: Relay, logger: Logger): Promise<void> {
+async function seedHistory(store: MarketStore, relay: Relay, logger: Logger, stopped: () => boolean): Promise<void> {
   try {
     for (const { venue, symbol } of await store.instruments()) {
       for (const timeframe of TIMEFRAMES) {
+        if (stopped()) return;
         const bars: Bar[] = [];
         for await (const batch of store.bars({
           instrument: `${venue}:${symbol}`,

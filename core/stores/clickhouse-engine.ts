@@ -85,20 +85,36 @@ type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['c
 type Inserter = (statement: (source: string) => string, block: NativeWriter) => Promise<void>;
 
 function engine(client: ClickHouseClient, embedded: boolean, insert: Inserter): ClickHouseEngine {
+  const busy = new Set<Promise<unknown>>();
+  /** The embedded engine must not be closed under a statement: that takes the process down. */
+  async function tracked<T>(work: Promise<T>): Promise<T> {
+    busy.add(work);
+    try {
+      return await work;
+    } finally {
+      busy.delete(work);
+    }
+  }
   return {
     embedded,
     async command(sql) {
-      await client.command({ query: sql });
+      await tracked(client.command({ query: sql }));
     },
     async rows<T>(sql: string) {
-      const answer = await client.query({ query: sql, format: 'JSONEachRow' });
-      return answer.json<T>();
+      const ask = async (): Promise<T[]> => {
+        const answer = await client.query({ query: sql, format: 'JSONEachRow' });
+        return answer.json<T>();
+      };
+      return tracked(ask());
     },
     async blocks(select) {
-      const { stream } = await client.exec({ query: `${select} FORMAT Native` });
-      const chunks: Buffer[] = [];
-      for await (const chunk of stream) chunks.push(chunk as Buffer);
-      return readNative(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      const ask = async (): Promise<Buffer> => {
+        const { stream } = await client.exec({ query: `${select} FORMAT Native` });
+        const chunks: Buffer[] = [];
+        for await (const chunk of stream) chunks.push(chunk as Buffer);
+        return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+      };
+      return readNative(await tracked(ask()));
     },
     insert(table, block, { token } = {}) {
       const settings = [
@@ -107,12 +123,15 @@ function engine(client: ClickHouseClient, embedded: boolean, insert: Inserter): 
         token === undefined ? 'insert_deduplicate = 0' : `insert_deduplication_token = ${quote(token)}`,
       ];
       const head = `INSERT INTO ${table} (${block.columns.join(', ')})`;
-      return insert((source) => `${head}${source} SETTINGS ${settings.join(', ')} FORMAT Native`, block);
+      return tracked(insert((source) => `${head}${source} SETTINGS ${settings.join(', ')} FORMAT Native`, block));
     },
     async ping() {
-      const result = await client.ping({ select: true });
+      const result = await tracked(client.ping({ select: true }));
       if (!result.success) throw result.error;
     },
-    close: () => client.close(),
+    async close() {
+      await Promise.allSettled(busy);
+      await client.close();
+    },
   };
 }
