@@ -1,6 +1,7 @@
 /** Lines of a raw capture (`<receive time in ns> <JSON of the venue>`), through the venue's mapper into columns. */
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '#shared/limits.ts';
+import { utf8Encode } from '#shared/text.ts';
 import { lossyText, parseNanosBytes } from './byte-parse.ts';
 import { excerptOf, ROW_KIND, type RowBlock } from './row-block.ts';
 import { BINANCE_MARKETS, mapBinance, type BinanceMarket } from './venues/binance.ts';
@@ -8,6 +9,7 @@ import { BINANCE_MARKETS, mapBinance, type BinanceMarket } from './venues/binanc
 const NEWLINE = 10;
 const RETURN = 13;
 const SPACE = 32;
+const AT_SIGN = 64;
 const CAPTURE_LINE = /^\d{1,19} \{/;
 
 export function looksLikeCapture(line: string): boolean {
@@ -52,6 +54,7 @@ export class CaptureRows {
     if (space < 0 || space >= to) return 'wrong_column_count';
     const fault = parseNanosBytes(bytes, from, space, this.#time);
     if (fault !== undefined) return fault === 'empty' ? 'missing_column_value' : fault;
+    if (isDepth(bytes, space + 1, to)) return undefined;
     if (!isUtf8(bytes.subarray(space + 1, to))) return 'not_utf8';
     let message: unknown;
     try {
@@ -67,4 +70,22 @@ export class CaptureRows {
     }
     return undefined;
   }
+}
+
+const STREAM = utf8Encode('{"stream":"');
+const DEPTH = utf8Encode('@depth');
+
+/** Whether the message begins as one of depth: most bytes of a capture are, and none of them is taken in. */
+function isDepth(bytes: Uint8Array, from: number, to: number): boolean {
+  if (!startsWith(bytes, from, to, STREAM)) return false;
+  const start = from + STREAM.length;
+  const end = Math.min(to, start + LIMITS.nameChars);
+  for (let at = start; at < end; at++) if (bytes[at] === AT_SIGN) return startsWith(bytes, at, to, DEPTH);
+  return false;
+}
+
+function startsWith(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  if (to - from < word.length) return false;
+  for (let i = 0; i < word.length; i++) if (bytes[from + i] !== word[i]) return false;
+  return true;
 }

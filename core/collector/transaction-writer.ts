@@ -1,15 +1,13 @@
 /** What one transaction of the collector appends to the log. */
-import { Packr } from 'msgpackr';
 import { encodeControl, type ControlEvent } from '#shared/control.ts';
 import { TOPICS } from '#shared/topics.ts';
+import { encodeDeadLetter } from '../log/dead-letter.ts';
 import type { LogTransaction } from '../log/log.ts';
 import { QuoteFrames, TradeFrames } from './partition-frames.ts';
-import type { Rejection, SourceBatch } from './source.ts';
+import type { SourceBatch } from './source.ts';
 
 /** Topics that carry ticks, and control events on every partition. */
 export const TICK_TOPICS = [TOPICS.trades, TOPICS.quotes] as const;
-
-const packr = new Packr({ useRecords: false });
 
 export class TransactionWriter {
   readonly #transaction: LogTransaction;
@@ -35,7 +33,7 @@ export class TransactionWriter {
     if (trades !== undefined) this.#trades.add(trades, arrival);
     if (quotes !== undefined) this.#quotes.add(quotes, arrival);
     for (const rejection of rejections)
-      this.#append(TOPICS.deadLetter, 0, encodeRejection(rejection), rejection.source);
+      this.#append(TOPICS.deadLetter, 0, encodeDeadLetter(rejection), rejection.source);
     for (const event of control) this.control(event);
     return arrival + (trades?.length ?? 0) + (quotes?.length ?? 0);
   }
@@ -63,9 +61,4 @@ export class TransactionWriter {
     this.#appended++;
     this.#transaction.append(topic, partition, value, key);
   }
-}
-
-/** A record of the dead-letter topic: a msgpack map with source, line, reason and the row's first characters (SPEC MD-9). */
-function encodeRejection({ source, line, reason, excerpt }: Rejection): Uint8Array {
-  return packr.pack({ source, line, reason, excerpt });
 }
