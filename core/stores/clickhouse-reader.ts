@@ -207,6 +207,7 @@ function whereClause(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 }
 
+/** The tables are sorted by instrument, so the aggregation follows the order and keeps no table of groups. */
 const INSTRUMENTS_SQL = `
 SELECT
   venue, symbol, max(price_scale) AS priceScale, max(size_scale) AS sizeScale, min(first_ms) AS firstEventMs,
@@ -226,4 +227,5 @@ FROM
   FROM quotes GROUP BY venue, symbol
 )
 GROUP BY venue, symbol
-ORDER BY venue, symbol`;
+ORDER BY venue, symbol
+SETTINGS optimize_aggregation_in_order = 1`;

@@ -2,7 +2,6 @@
 
 const TWO_32 = 4_294_967_296;
 const MIN_HIGH_WORD = -2_147_483_648;
-const decoder = new TextDecoder();
 
 export type NativeColumn =
   | { kind: 'words'; /** Two per value, low first. */ words: Int32Array }
@@ -114,8 +113,10 @@ class Reader {
 
   text(): string {
     const length = this.varint();
-    const slice = this.#take(length);
-    return decoder.decode(slice);
+    if (length === 0) return '';
+    const from = this.#at;
+    this.#take(length);
+    return this.#bytes.toString('utf8', from, this.#at);
   }
 
   #take(length: number): Buffer {

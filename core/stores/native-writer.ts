@@ -174,6 +174,32 @@ function text(value: string): Uint8Array {
   return Buffer.concat([varint(body.length), body]);
 }
 
+/** Every string with its length in front. Short ASCII, which ids and codes are, is written without a buffer of its own. */
 function stringBytes(values: readonly string[]): Uint8Array {
-  return Buffer.concat(values.map(text));
+  let bound = 0;
+  for (const value of values) bound += value.length * 3 + 5;
+  const bytes = Buffer.allocUnsafe(bound);
+  let at = 0;
+  for (const value of values) {
+    const ascii = value.length < 128 ? putAscii(bytes, at + 1, value) : false;
+    if (ascii) {
+      bytes[at] = value.length;
+      at += 1 + value.length;
+      continue;
+    }
+    const body = text(value);
+    bytes.set(body, at);
+    at += body.length;
+  }
+  return bytes.subarray(0, at);
+}
+
+/** False when the text holds more than ASCII; what was written then does not count. */
+function putAscii(bytes: Uint8Array, at: number, value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 127) return false;
+    bytes[at + i] = code;
+  }
+  return true;
 }

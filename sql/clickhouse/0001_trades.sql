@@ -9,6 +9,8 @@
 --
 -- batch is a hash of the batch's token (SPEC ST-2): after a crash it tells whether a batch is there as a whole.
 --
+-- Parts are brought to the disk before an insert is acknowledged, because the log's offset is committed behind it.
+--
 -- There is no TTL here on purpose: replayed tapes are years old and would be dropped at once. Retention comes with its own
 -- migration, which can use the monthly partitions.
 CREATE TABLE IF NOT EXISTS trades
@@ -31,14 +33,11 @@ CREATE TABLE IF NOT EXISTS trades
     conditions LowCardinality(String),
     batch UInt64 CODEC(ZSTD(1)),
     INDEX event_time_range event_time TYPE minmax GRANULARITY 1,
-    INDEX arrival_range arrival TYPE minmax GRANULARITY 1,
-    PROJECTION instruments
-    (
-        SELECT venue, symbol, max(price_decimals), max(size_decimals), min(event_time), max(event_time), count()
-        GROUP BY venue, symbol
-    )
+    INDEX arrival_range arrival TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (venue, symbol, arrival)
-SETTINGS non_replicated_deduplication_window = 1000;
+SETTINGS
+    non_replicated_deduplication_window = 1000,
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

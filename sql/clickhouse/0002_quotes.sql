@@ -22,17 +22,11 @@ CREATE TABLE IF NOT EXISTS quotes
     ask_size_printed UInt8 CODEC(ZSTD(1)),
     batch UInt64 CODEC(ZSTD(1)),
     INDEX time_range time TYPE minmax GRANULARITY 1,
-    INDEX arrival_range arrival TYPE minmax GRANULARITY 1,
-    PROJECTION instruments
-    (
-        SELECT
-            venue, symbol,
-            max(bid_price_decimals), max(ask_price_decimals), max(bid_size_decimals), max(ask_size_decimals),
-            min(time), max(time), count()
-        GROUP BY venue, symbol
-    )
+    INDEX arrival_range arrival TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (venue, symbol, arrival)
-SETTINGS non_replicated_deduplication_window = 1000;
+SETTINGS
+    non_replicated_deduplication_window = 1000,
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

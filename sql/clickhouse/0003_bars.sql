@@ -22,4 +22,5 @@ CREATE TABLE IF NOT EXISTS bars
     version UInt64 CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (venue, symbol, timeframe, start);
+ORDER BY (venue, symbol, timeframe, start)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS profiles
     version UInt64 CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (venue, symbol, start);
+ORDER BY (venue, symbol, start)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
 CREATE VIEW IF NOT EXISTS profile_rows AS
 SELECT venue, symbol, start, price_scale, size_scale, price, volume, buy_volume, sell_volume, trade_count, state, revision

@@ -24,4 +24,5 @@ CREATE TABLE IF NOT EXISTS statistics
     version UInt64
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (venue, symbol);
+ORDER BY (venue, symbol)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

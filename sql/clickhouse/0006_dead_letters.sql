@@ -14,4 +14,6 @@ CREATE TABLE IF NOT EXISTS dead_letters
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(appended)
 ORDER BY (partition, offset)
-SETTINGS non_replicated_deduplication_window = 1000;
+SETTINGS
+    non_replicated_deduplication_window = 1000,
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
