@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EdgetapeError } from '#shared/errors.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { Guard, GuardError, type BreakerState, type GuardOptions } from './resilience.ts';
+import { Guard, GuardError, guardCalls, type BreakerState, type GuardOptions } from './resilience.ts';
 
 function setup(options: Partial<GuardOptions> = {}): { clock: ManualClock; guard: Guard; states: BreakerState[] } {
   const clock = new ManualClock();
@@ -215,5 +215,31 @@ describe('guard', () => {
     await settle();
     expect(await guard.run(ok)).toBe('ok');
     expect(guard.counters().abandoned).toBe(1);
+  });
+});
+
+describe('guarded store', () => {
+  class Store {
+    #reads = 0;
+
+    async read(what: string): Promise<string> {
+      this.#reads++;
+      if (what === 'bad') throw new Error('broken');
+      return `${what} ${this.#reads}`;
+    }
+
+    name(): string {
+      return 'store';
+    }
+  }
+
+  it('runs the named calls under the guard, with their own this, and leaves the others', async () => {
+    const { guard } = setup();
+    const store = guardCalls(new Store(), guard, ['read']);
+    expect(await store.read('a')).toBe('a 1');
+    expect(store.name()).toBe('store');
+    for (let i = 0; i < 9; i++) await faultOf(store.read('bad'));
+    expect(await faultOf(store.read('a'))).toBe('open');
+    expect(store.name()).toBe('store');
   });
 });

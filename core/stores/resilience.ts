@@ -242,3 +242,25 @@ class CallerAbort extends Error {
 function isBrokenCircuit(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'isBrokenCircuitError' in error;
 }
+
+/**
+ * The store with the named calls under the guard. Calls that give an async iterable cannot be named: their work is done while they
+ * are read.
+ */
+export function guardCalls<T extends object>(store: T, guard: Guard, names: readonly AsyncMethod<T>[]): T {
+  const guarded = new Set<PropertyKey>(names);
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      const call = (...args: unknown[]): unknown => Reflect.apply(member, target, args);
+      if (!guarded.has(name)) return call;
+      return (...args: unknown[]) => guard.run(async () => call(...args));
+    },
+  });
+}
+
+/** Names of the methods that return a promise. */
+type AsyncMethod<T> = {
+  [K in keyof T]: T[K] extends (...args: never[]) => Promise<unknown> ? K : never;
+}[keyof T];
