@@ -1,11 +1,11 @@
 /** `edgetape doctor`: checks what the product needs, one line each, with what to do. */
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { OPTIONS, unknownEnvironment, type Config } from '../config.ts';
+import { unknownEnvironment, type Config } from '../config.ts';
 import { holderOf, inUse } from '../dev/data-dir.ts';
 import { openBase } from '../dev/embedded.ts';
 import { silentLogger } from '../ops/logger.ts';
+import { insistOnPort } from '../ops/port.ts';
 import type { CliIo } from './io.ts';
 
 export interface Finding {
@@ -68,19 +68,14 @@ function disk(dir: string): Finding {
     : { check: 'disk', level: 'warn', detail: `${text}; make room or name another folder with --data-dir` };
 }
 
-function port(check: string, host: string, number: number): Promise<Finding> {
-  if (number === 0) return Promise.resolve({ check, level: 'ok', detail: 'any free one' });
-  return new Promise((done) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const detail =
-        error.code === 'EADDRINUSE'
-          ? `${number} is in use; stop what uses it or name another with --${OPTIONS.port.flag}`
-          : `${host}:${number} cannot be used (${error.code}); see --host and --port`;
-      done({ check, level: 'warn', detail });
-    });
-    server.listen(number, host, () => server.close(() => done({ check, level: 'ok', detail: `${number} is free` })));
-  });
+async function port(check: string, host: string, number: number): Promise<Finding> {
+  if (number === 0) return { check, level: 'ok', detail: 'any free one' };
+  try {
+    await insistOnPort(host, number);
+    return { check, level: 'ok', detail: `${number} is free` };
+  } catch (error) {
+    return { check, level: 'warn', detail: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function dataDir(config: Config, io: CliIo): Promise<Finding> {

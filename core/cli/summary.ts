@@ -2,6 +2,7 @@
 import type { BarState } from '#shared/bars.ts';
 import type { CollectorSummary } from '../collector/collector.ts';
 import type { TickCounts } from '../windows/changes.ts';
+import { allRejected } from '../dev/counts.ts';
 
 export interface ReplayFigures {
   collector: CollectorSummary;
@@ -21,7 +22,7 @@ export function number(value: number): string {
 /** Lines of the summary. */
 export function summaryLines(figures: ReplayFigures): string[] {
   const { collector, counts, bars } = figures;
-  const rejected = Object.entries(collector.rejected).sort(([a], [b]) => (a < b ? -1 : 1));
+  const rejected = Object.entries(allRejected(collector, counts)).sort(([a], [b]) => (a < b ? -1 : 1));
   const rejectedTotal = rejected.reduce((sum, [, count]) => sum + count, 0);
   const seconds = figures.elapsedMs / 1000;
   const lines = [

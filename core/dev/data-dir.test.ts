@@ -1,4 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -55,3 +57,27 @@ it('says what to do about a folder without data, and about one that cannot be ma
   writeFileSync(join(root, 'file'), '');
   expect(message(() => openDataDir(join(root, 'file', 'data'), { command: 'dev' }))).toContain('--data-dir');
 });
+
+it.skipIf(!existsSync('/proc/self/stat'))(
+  'ends the children of a process that was killed, and nobody else',
+  async () => {
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    const started = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? '';
+    const dead = { pid: 999_999_999, started: '1', command: 'dev' };
+    const lock = join(root, 'lock.json');
+    writeFileSync(
+      lock,
+      JSON.stringify({
+        ...dead,
+        children: [{ pid: child.pid, started: `${started}0` }, { pid: process.pid, started: '1' }, 7],
+      }),
+    );
+    openDataDir(root, { command: 'dev' }).release();
+    expect(child.exitCode).toBeNull();
+    expect(child.signalCode).toBeNull();
+    writeFileSync(lock, JSON.stringify({ ...dead, children: [{ pid: child.pid, started }] }));
+    openDataDir(root, { command: 'dev' }).release();
+    expect((await ended)[1]).toBe('SIGKILL');
+  },
+);

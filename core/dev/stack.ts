@@ -10,6 +10,7 @@ import type { Config } from '../config.ts';
 import type { Log } from '../log/log.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { mutedWhen, type Logger } from '../ops/logger.ts';
+import { insistOnPort } from '../ops/port.ts';
 import { createSupervisor, type DrainStep, type Failure } from '../ops/supervisor.ts';
 import { version } from '../ops/version.ts';
 import { createQueryApp } from '../query/app.ts';
@@ -19,6 +20,7 @@ import { nextEpoch, type EpochStore } from '../relay/epoch.ts';
 import { createRelay, type Relay } from '../relay/relay.ts';
 import type { MarketStore } from '../stores/stores.ts';
 import { buildDashboard, DASHBOARD_DIR } from './dashboard.ts';
+import { countsOf } from './counts.ts';
 import { startEdge } from './edge-host.ts';
 import { openBase } from './embedded.ts';
 import { createHealthProbe } from './health.ts';
@@ -84,9 +86,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         checks: checks(base.log, base.store, parts, withEdge),
         clock,
       }),
-      status: { startedAtMs, simulated: () => simulated, counts: () => countsOf(parts.pipeline) },
+      status: {
+        startedAtMs,
+        simulated: () => simulated,
+        counts: () => countsOf(parts.pipeline?.collector.summary(), parts.pipeline?.windows.counts()),
+      },
       metrics: createMetrics({
-        counts: () => countsOf(parts.pipeline),
+        counts: () => countsOf(parts.pipeline?.collector.summary(), parts.pipeline?.windows.counts()),
         relay: () => parts.relay?.status() ?? [],
         live,
         clock,
@@ -158,9 +164,11 @@ async function openEdge(
 ): Promise<{ url: string; relayUrl: string; secret: string; stop(): Promise<void> }> {
   const { config, logger } = options;
   const secret = config.relaySecret === '' ? randomBytes(24).toString('base64url') : config.relaySecret;
+  await insistOnPort(config.host, config.port);
   // Miniflare ends the process at the first Ctrl-C, before anything is drained.
   const edge = await keepingSignals(() =>
     startEdge({
+      host: config.host,
       port: config.port,
       hubPartitions: HUB_PARTITIONS,
       coreUrl,
@@ -212,24 +220,6 @@ function checks(log: Log, store: MarketStore, parts: Parts, withEdge: boolean) {
       },
     });
   return list;
-}
-
-function countsOf(pipeline: Pipeline | undefined) {
-  const ticks = pipeline?.windows.counts();
-  const collected = pipeline?.collector.summary();
-  return {
-    read: collected?.read ?? 0,
-    acceptedTrades: collected?.accepted.trades ?? 0,
-    acceptedQuotes: collected?.accepted.quotes ?? 0,
-    rejected: { ...collected?.rejected },
-    reordered: ticks?.reordered ?? 0,
-    late: ticks?.late ?? 0,
-    tooLate: ticks?.tooLate ?? 0,
-    duplicate: ticks?.duplicate ?? 0,
-    cancelled: ticks?.cancelled ?? 0,
-    corrected: ticks?.corrected ?? 0,
-    unknownReference: ticks?.unknownReference ?? 0,
-  };
 }
 
 /** Bars that a screen gets with its first snapshot (SPEC SU-9). */

@@ -1,9 +1,8 @@
 /** Answers of the REST API: what a route gives, and how it goes out (form, caching, 304). */
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
-import type { OpenAPIV3_1 } from 'openapi-types';
 import type * as v from 'valibot';
-import type { Params } from './params.ts';
+import type { ParameterDoc, Params } from './params.ts';
 
 /** live: may change with the next tick; closed: a range whose bars are final; never: about this moment only. */
 export type Freshness = 'live' | 'closed' | 'never';
@@ -25,7 +24,7 @@ export interface Route {
   description: string;
   tag: string;
   params: Params;
-  pathParams?: OpenAPIV3_1.ParameterObject[];
+  pathParams?: ParameterDoc[];
   schema: v.GenericSchema;
   example: unknown;
   csvExample?: string;

@@ -3,8 +3,9 @@ import * as v from 'valibot';
 import { barsResponseSchema, problemSchema, type BarView, type Problem } from '#shared/market.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MINUTES, T0, aBar, queryFixture, type QueryFixture } from '../../test/support/query-app.ts';
+import type { MemoryStore } from '../../test/support/memory-store.ts';
 
-let fixture: QueryFixture;
+let fixture: QueryFixture & { store: MemoryStore };
 beforeAll(async () => {
   fixture = await queryFixture();
 });

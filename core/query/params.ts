@@ -1,15 +1,24 @@
 /** Parameters of the REST API, each declared once: its reading, and its place in the OpenAPI document. */
-import type { OpenAPIV3_1 } from 'openapi-types';
 import { LIMITS } from '#shared/limits.ts';
 import { TIMEFRAMES, isTimeframe, type Timeframe } from '#shared/timeframes.ts';
 import { parseInstrumentId } from '#shared/topics.ts';
 import { RequestError, type Fault } from './problem.ts';
 import { TIME_FORMS, parseTimeMs } from './time-text.ts';
 
+/** A parameter as it stands in the OpenAPI document. */
+export interface ParameterDoc {
+  readonly name: string;
+  readonly in: 'query' | 'path';
+  readonly description: string;
+  readonly required?: boolean;
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly example?: unknown;
+}
+
 /** One parameter. `read` gives the value, or what is wrong with the text. */
 export interface Param<T> {
   read(text: string | undefined): { value: T } | { fault: string };
-  describe: { description: string; required?: boolean; schema: OpenAPIV3_1.SchemaObject; example?: unknown };
+  describe: { description: string; required?: boolean; schema: Readonly<Record<string, unknown>>; example?: unknown };
 }
 
 const SYMBOL_FAULT = 'must look like venue:SYMBOL, for example asx:BHP';
@@ -166,8 +175,6 @@ function fault(name: string, detail: string): Fault {
 }
 
 /** Parameters for an OpenAPI operation. */
-export function describeParams(params: Params): OpenAPIV3_1.ParameterObject[] {
-  return Object.entries(params).map(
-    ([name, { describe }]) => ({ name, in: 'query', ...describe }) as OpenAPIV3_1.ParameterObject,
-  );
+export function describeParams(params: Params): ParameterDoc[] {
+  return Object.entries(params).map(([name, { describe }]) => ({ name, in: 'query', ...describe }));
 }

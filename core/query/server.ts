@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { portError } from '../ops/port.ts';
 
 export interface QueryServer {
   url: string;
@@ -21,11 +22,7 @@ export function startQueryServer(app: Hono, host: string, port: number): Promise
       resolve({ url: `http://${name}:${info.port}`, stop: () => close(server) });
     }) as Server;
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'EADDRINUSE'
-          ? `Port ${port} is in use`
-          : `${host}:${port} cannot be listened on (${error.code ?? error.message})`;
-      reject(new Error(`${why}. Name another one with --core-port, or --core-port 0 for any free one.`));
+      reject(portError(host, port, error));
     });
   });
 }

@@ -8,6 +8,7 @@ import { silentLogger } from '../../core/ops/logger.ts';
 import { createQueryApp } from '../../core/query/app.ts';
 import { createLiveState, type LiveState } from '../../core/query/live-state.ts';
 import { ManualClock } from './manual-clock.ts';
+import type { MarketStore } from '../../core/stores/stores.ts';
 import { memoryStore, type MemoryStore } from './memory-store.ts';
 
 /** 2024-08-08T23:54:00Z. */
@@ -16,7 +17,7 @@ export const MINUTES = 25;
 
 export interface QueryFixture {
   app: Hono;
-  store: MemoryStore;
+  store: MarketStore;
   live: LiveState;
   clock: ManualClock;
 }
@@ -44,8 +45,13 @@ export function aBar(instrument: string, timeframe: Timeframe, startMs: number, 
 }
 
 /** 25 one-minute bars, 30 trades and 30 quotes of asx:BHP, some of asx:RIO. The clock stands a minute after the last. */
-export async function queryFixture(logger: Logger = silentLogger): Promise<QueryFixture> {
+export async function queryFixture(logger: Logger = silentLogger): Promise<QueryFixture & { store: MemoryStore }> {
   const store = memoryStore();
+  return { ...(await queryFixtureOver(store, logger)), store };
+}
+
+/** The same over any store, which gets the same market. */
+export async function queryFixtureOver(store: MarketStore, logger: Logger = silentLogger): Promise<QueryFixture> {
   const live = createLiveState();
   const clock = new ManualClock(T0 + MINUTES * 60_000);
   const bars = Array.from({ length: MINUTES }, (_, i) => aBar('asx:BHP', '1m', T0 + i * 60_000, { close: 3640 + i }));
@@ -128,7 +134,7 @@ export async function queryFixture(logger: Logger = silentLogger): Promise<Query
     version: '0.0.0-test',
     requestTimeoutMs: 1_000,
     health: {
-      dependencies: async () => [{ name: 'store', state: store.down ? 'down' : 'up', checkMs: store.down ? null : 1 }],
+      dependencies: async () => [await storeState(store)],
       lag: async () => [{ part: 'windows', lagMs: 0, records: 0 }],
     },
     status: {
@@ -151,4 +157,13 @@ export async function queryFixture(logger: Logger = silentLogger): Promise<Query
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: '# none\n' }),
   });
   return { app, store, live, clock };
+}
+
+async function storeState(store: MarketStore): Promise<{ name: string; state: 'up' | 'down'; checkMs: number | null }> {
+  try {
+    await store.ping();
+    return { name: 'store', state: 'up', checkMs: 1 };
+  } catch {
+    return { name: 'store', state: 'down', checkMs: null };
+  }
 }
