@@ -54,6 +54,9 @@ export interface KafkaLog extends Log {
 
 /** Uncompressed bytes of one batch of one partition. */
 const BATCH_BYTES = 900_000;
+/** How long a new topic may be without leaders, and how often it is looked at, ms. */
+const LEADERS_MS = 30_000;
+const LOOK_MS = 10;
 
 /** Connects and reads the cluster's topics. Rejects when no broker answers. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
@@ -129,11 +132,25 @@ class KafkaBackedLog implements KafkaLog {
       }
     }
     const wanted = [...topics, stateTopic(statePartitions)].map((spec) => ({ ...spec, name: prefix + spec.name }));
-    await this.#admin.create(wanted.filter(({ name }) => !known.has(name)));
+    const missing = wanted.filter(({ name }) => !known.has(name));
+    await this.#admin.create(missing);
     for (const spec of topics) this.#limits.set(spec.name, spec.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES);
-    while (wanted.some(({ name }) => !this.#wire.topics().has(name))) {
-      await this.#calls.refresh();
-      await this.#calls.pause(5);
+    await this.#led(missing);
+  }
+
+  /** Resolves when every partition has a leader that this process knows. */
+  async #led(topics: readonly TopicSpec[]): Promise<void> {
+    const leaderless = (): string | undefined =>
+      topics
+        .flatMap(({ name, partitions }) => Array.from({ length: partitions }, (_, partition) => ({ name, partition })))
+        .filter(({ name, partition }) => this.#wire.leader(name, partition) === undefined)
+        .map(({ name, partition }) => `${name}-${partition}`)[0];
+    const untilMs = this.#clock.nowMs() + LEADERS_MS;
+    for (let missing = leaderless(); missing !== undefined; missing = leaderless()) {
+      if (this.#closed || this.#clock.nowMs() > untilMs)
+        throw new LogError('unavailable', `Partition ${missing} was created but no broker leads it.`);
+      await this.#calls.pause(LOOK_MS);
+      await this.#calls.refresh().catch(() => undefined);
     }
   }
 

@@ -123,8 +123,8 @@ function properties(dataDir: string, port: number, controllerPort: number): stri
     'transaction.state.log.num.partitions': 4,
     'group.initial.rebalance.delay.ms': 0,
     // A broker that was killed may come back once its session has ended: soon.
-    'broker.session.timeout.ms': 1_000,
-    'broker.heartbeat.interval.ms': 200,
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 500,
     'auto.create.topics.enable': 'false',
     'message.max.bytes': 2_097_152,
     'num.network.threads': 2,

@@ -93,7 +93,7 @@ describe.skipIf(kafkaMissing !== undefined)('log on Kafka', () => {
 
   afterAll(async () => {
     await broker?.stop();
-  });
+  }, 60_000);
 
   logContract('on Kafka, by rank', async () => {
     const prefix = `t${++logs}.`;
@@ -354,6 +354,9 @@ describe.skipIf(kafkaMissing !== undefined)('log on Kafka', () => {
     await append(log, 'a', 0, '0', '1', '2', '3');
     await log.truncate('trades', 0, 2);
     expect(await log.bounds('trades', 0)).toEqual({ start: 2, end: 4 });
+    const other = await open({ prefix: `t${logs}.` });
+    await other.wait('trades', 0, 0, new AbortController().signal);
+    expect(texts(await other.read('trades', 0, 0, ALL))).toEqual(['2', '3']);
     expect(texts(await log.read('trades', 0, 0, ALL))).toEqual(['2', '3']);
     await log.truncate('trades', 0, 99);
     expect(await log.bounds('trades', 0)).toEqual({ start: 4, end: 4 });

@@ -225,10 +225,17 @@ export interface WireOptions {
   sasl?: SASLOptions;
 }
 
+interface ClusterIndex {
+  metadata: Metadata | null;
+  partitions: ReadonlyMap<string, number>;
+  leaders: ReadonlyMap<string, ReadonlyMap<number, number>>;
+}
+
 /** What the cluster looks like, and connections to its nodes. */
 export class Wire {
   readonly #cluster: Cluster;
   readonly #lanes = new Set<Lanes>();
+  #indexed: ClusterIndex | undefined;
 
   constructor(options: WireOptions) {
     patchOnce();
@@ -262,19 +269,32 @@ export class Wire {
   }
 
   /** Partition counts as of the last refresh. */
-  topics(): Map<string, number> {
-    const topics = this.#cluster.brokerPool.metadata?.topicMetadata ?? [];
-    return new Map(
-      topics.filter((topic) => !topic.isInternal).map((topic) => [topic.topic, topic.partitionMetadata.length]),
-    );
+  topics(): ReadonlyMap<string, number> {
+    return this.#index().partitions;
   }
 
   /** Node that leads the partition as of the last refresh; undefined when there is none. */
   leader(topic: string, partition: number): number | undefined {
-    const found = this.#cluster.brokerPool.metadata?.topicMetadata
-      .find((candidate) => candidate.topic === topic)
-      ?.partitionMetadata.find((candidate) => candidate.partitionId === partition)?.leader;
+    const found = this.#index().leaders.get(topic)?.get(partition);
     return found === undefined || found < 0 ? undefined : found;
+  }
+
+  #index(): ClusterIndex {
+    const { metadata } = this.#cluster.brokerPool;
+    if (this.#indexed?.metadata !== metadata) {
+      const topics = (metadata?.topicMetadata ?? []).filter((topic) => !topic.isInternal);
+      this.#indexed = {
+        metadata,
+        partitions: new Map(topics.map((topic) => [topic.topic, topic.partitionMetadata.length])),
+        leaders: new Map(
+          topics.map((topic) => [
+            topic.topic,
+            new Map(topic.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader])),
+          ]),
+        ),
+      };
+    }
+    return this.#indexed;
   }
 
   async coordinator(kind: CoordinatorKind, id: string): Promise<number> {

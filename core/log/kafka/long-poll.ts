@@ -11,6 +11,7 @@ import type { Calls } from './calls.ts';
 import { fetchRequest, OFFSET_OUT_OF_RANGE, type FetchedPartition } from './fetch.ts';
 import { faultOf } from './faults.ts';
 import type { Lanes } from './internals.ts';
+import { startOffset } from './offsets.ts';
 import { visibleRecords, type StoredRecord } from './record-batches.ts';
 
 export interface Arrived {
@@ -44,11 +45,13 @@ export class LongPoll {
   readonly #free = new Map<number, Lanes[]>();
   readonly #held = new Map<number, number>();
   readonly #all = new Set<Interest>();
+  readonly #asking: Lanes;
   #closed = false;
 
   /** `arrived` gets what a fetch brought, before the one who waits for it is woken. */
   constructor(calls: Calls, logger: Logger, arrived: (arrived: Arrived) => void) {
     this.#calls = calls;
+    this.#asking = calls.wire.lanes();
     this.#logger = logger;
     this.#arrived = arrived;
   }
@@ -144,9 +147,7 @@ export class LongPoll {
       const answer = byPartition.get(id);
       if (answer === undefined) again.push(...waiting);
       else if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
-        // Before the start: there are records behind it. Behind the end: somebody waits for what is far off.
-        void this.#later(waiting);
-        for (const interest of waiting) if (interest.fromOffset < answer.startOffset) this.#finish(interest);
+        void this.#outOfRange(waiting);
       } else if (answer.errorCode !== 0) moved.push(...waiting);
       else this.#deliverTo(waiting, answer, starts.get(id) ?? 0, again);
     }
@@ -166,6 +167,18 @@ export class LongPoll {
         again.push(interest);
       }
     }
+  }
+
+  /** Before the start: goes on from there. Behind the end: somebody waits for what is far off; asked for again in a while. */
+  async #outOfRange(waiting: readonly Interest[]): Promise<void> {
+    const [{ topic, partition }] = waiting as [Interest];
+    try {
+      const start = await startOffset(this.#calls, this.#asking, topic, partition);
+      for (const interest of waiting) interest.fromOffset = Math.max(interest.fromOffset, start);
+    } catch (error) {
+      this.#logger.debug('the start of a partition was not told', { topic, partition, error: String(error) });
+    }
+    await this.#later(waiting);
   }
 
   async #later(interests: readonly Interest[]): Promise<void> {

@@ -1,14 +1,11 @@
 /** Committed records of one partition by offset. What a fetch brought beyond what was asked for is kept for the next read. */
 import type { LogRecord, ReadOptions } from '../log.ts';
 import type { Calls } from './calls.ts';
-import { fetchRequest, OFFSET_OUT_OF_RANGE, type FetchedPartition } from './fetch.ts';
+import { OFFSET_OUT_OF_RANGE, type FetchedPartition } from './fetch.ts';
 import type { Lanes } from './internals.ts';
+import { fetchOne, stableOffset, startOffset } from './offsets.ts';
 import { visibleRecords, type StoredRecord } from './record-batches.ts';
-import { checked } from './state-reader.ts';
 
-const EARLIEST = -2;
-const LATEST = -1;
-const READ_COMMITTED = 1;
 const LEAST_FETCH_BYTES = 65_536;
 const MOST_FETCH_BYTES = 8 * 1_048_576;
 const FIRST_LOOK_BACK = 16;
@@ -84,7 +81,7 @@ export class PartitionReader {
     for (;;) {
       const answer = await this.#fetch(from, maxBytes);
       if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
-        const start = await this.#offsetAt(EARLIEST);
+        const start = await startOffset(this.#calls, this.#lanes, this.#topic, this.#partition);
         if (from >= start) return undefined;
         from = start;
         continue;
@@ -97,24 +94,25 @@ export class PartitionReader {
   }
 
   async bounds(): Promise<{ start: number; end: number }> {
-    const [start, stableOffset] = await Promise.all([this.#offsetAt(EARLIEST), this.#offsetAt(LATEST)]);
-    if (stableOffset !== this.#end.stableOffset) {
-      const end = (await this.#lastRecordBefore(stableOffset, Math.max(start, this.#end.end))) + 1;
-      if (stableOffset > this.#end.stableOffset) this.#end = { stableOffset, end: Math.max(end, this.#end.end) };
+    const at = [this.#calls, this.#lanes, this.#topic, this.#partition] as const;
+    const [start, stable] = await Promise.all([startOffset(...at), stableOffset(...at)]);
+    if (stable !== this.#end.stableOffset) {
+      const end = (await this.#lastRecordBefore(stable, Math.max(start, this.#end.end))) + 1;
+      if (stable > this.#end.stableOffset) this.#end = { stableOffset: stable, end: Math.max(end, this.#end.end) };
     }
     return { start, end: Math.max(start, this.#end.end) };
   }
 
-  /** Offset of the last record in [floor, stableOffset); -1 when there is none. Looks back in growing steps. */
-  async #lastRecordBefore(stableOffset: number, floor: number): Promise<number> {
+  /** Offset of the last record in [floor, stable); -1 when there is none. Looks back in growing steps. */
+  async #lastRecordBefore(stable: number, floor: number): Promise<number> {
     for (let back = FIRST_LOOK_BACK; ; back *= 16) {
-      const lookFrom = Math.max(floor, stableOffset - back);
+      const lookFrom = Math.max(floor, stable - back);
       let last = -1;
-      for (let from = lookFrom; from < stableOffset;) {
+      for (let from = lookFrom; from < stable;) {
         const answer = await this.#fetch(from, MOST_FETCH_BYTES);
         if (answer.errorCode !== 0) break;
         const { records, nextOffset } = visibleRecords(answer.recordSet, from, answer.aborted);
-        for (const { offset } of records) if (offset < stableOffset) last = offset;
+        for (const { offset } of records) if (offset < stable) last = offset;
         if (nextOffset === from) break;
         from = nextOffset;
       }
@@ -131,22 +129,8 @@ export class PartitionReader {
     await this.#calls.leader(this.#lanes, this.#topic, this.#partition, (broker) => broker.deleteRecords({ topics }));
   }
 
-  async #offsetAt(timestamp: number): Promise<number> {
-    const topics = [{ topic: this.#topic, partitions: [{ partition: this.#partition, timestamp }] }];
-    const { responses } = await this.#calls.leader(this.#lanes, this.#topic, this.#partition, (broker) =>
-      broker.listOffsets({ replicaId: -1, isolationLevel: READ_COMMITTED, topics }),
-    );
-    return Number(responses[0]?.partitions[0]?.offset ?? 0);
-  }
-
   #fetch(fromOffset: number, maxBytes: number): Promise<FetchedPartition> {
-    const topic = this.#topic;
-    const partition = this.#partition;
-    return this.#calls.leader(this.#lanes, topic, partition, async (_broker, node) => {
-      const partitions = [{ topic, partition, fromOffset, maxBytes }];
-      const [answer] = await this.#lanes.send(node, fetchRequest({ partitions, maxWaitMs: 0, maxBytes }));
-      return checked(answer);
-    });
+    return fetchOne(this.#calls, this.#lanes, { topic: this.#topic, partition: this.#partition, fromOffset, maxBytes });
   }
 }
 

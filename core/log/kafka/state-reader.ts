@@ -5,9 +5,9 @@
  * the oldest open transaction of the partition, whoever's it is, so a process that stands still would hide what others committed
  * behind it. A record counts when the commit marker of its producer comes; compaction keeps a marker as long as a record that needs it.
  */
-import { LogError } from '../log-error.ts';
 import type { Calls } from './calls.ts';
-import { fetchRequest, OFFSET_OUT_OF_RANGE, type FetchedPartition } from './fetch.ts';
+import { fetchOne, startOffset } from './offsets.ts';
+import { OFFSET_OUT_OF_RANGE } from './fetch.ts';
 import type { Lanes } from './internals.ts';
 import { recordBatches, type StoredRecord } from './record-batches.ts';
 
@@ -48,12 +48,18 @@ export class StateReader {
   async #catchUp(): Promise<void> {
     let end: number | undefined;
     while (end === undefined || this.#nextOffset < end) {
-      const answer = await this.#fetch();
+      const answer = await fetchOne(this.#calls, this.#lanes, {
+        topic: this.#topic,
+        partition: this.#partition,
+        fromOffset: this.#nextOffset,
+        maxBytes: FETCH_BYTES,
+        uncommitted: true,
+      });
       if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
         // The topic was made anew, or its beginning is gone: nothing that we hold can be trusted.
         this.#values.clear();
         this.#open.clear();
-        this.#nextOffset = this.#nextOffset === 0 ? Math.max(0, answer.startOffset) : 0;
+        this.#nextOffset = await startOffset(this.#calls, this.#lanes, this.#topic, this.#partition);
         continue;
       }
       end ??= answer.highWatermark;
@@ -63,26 +69,11 @@ export class StateReader {
         this.#nextOffset = batch.lastOffset + 1;
         if (batch.control) this.#close(batch.producerId, batch.marker);
         else if (batch.transactional) this.#gather(batch.producerId, batch.records());
-        else for (const record of batch.records()) this.#apply(record);
+        else for (const record of batch.records()) this.#apply(copied(record));
       }
       // The rest up to the watermark was compacted away.
       if (this.#nextOffset === before) this.#nextOffset = Math.max(before, end);
     }
-  }
-
-  async #fetch(): Promise<FetchedPartition> {
-    const topic = this.#topic;
-    const partition = this.#partition;
-    return this.#calls.leader(this.#lanes, topic, partition, async (_broker, node) => {
-      const request = fetchRequest({
-        partitions: [{ topic, partition, fromOffset: this.#nextOffset, maxBytes: FETCH_BYTES }],
-        uncommitted: true,
-        maxWaitMs: 0,
-        maxBytes: FETCH_BYTES,
-      });
-      const [answer] = await this.#lanes.send(node, request);
-      return checked(answer);
-    });
   }
 
   #gather(producerId: number, records: readonly StoredRecord[]): void {
@@ -115,31 +106,4 @@ export class StateReader {
 /** A small value must not keep a whole fetch in memory. */
 function copied(record: StoredRecord): StoredRecord {
   return { ...record, key: record.key?.slice() ?? null, value: record.value?.slice() ?? null };
-}
-
-const RETRY: Record<number, string> = {
-  3: 'UNKNOWN_TOPIC_OR_PARTITION',
-  5: 'LEADER_NOT_AVAILABLE',
-  6: 'NOT_LEADER_FOR_PARTITION',
-  9: 'REPLICA_NOT_AVAILABLE',
-  56: 'KAFKA_STORAGE_ERROR',
-  74: 'FENCED_LEADER_EPOCH',
-  75: 'UNKNOWN_LEADER_EPOCH',
-};
-
-/** The answer for a partition, or a fault that calls for another look at the cluster. */
-export function checked(answer: FetchedPartition | undefined): FetchedPartition {
-  if (answer === undefined) throw new LogError('unavailable', 'The broker left the partition out of its answer.');
-  if (answer.errorCode === 0 || answer.errorCode === OFFSET_OUT_OF_RANGE) return answer;
-  throw new FetchFault(answer);
-}
-
-class FetchFault extends Error {
-  readonly type: string;
-
-  constructor({ topic, partition, errorCode }: FetchedPartition) {
-    super(`Partition ${partition} of ${topic} cannot be fetched: Kafka error ${errorCode}`);
-    this.name = 'FetchFault';
-    this.type = RETRY[errorCode] ?? 'FATAL';
-  }
 }

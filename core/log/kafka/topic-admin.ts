@@ -33,12 +33,13 @@ export class TopicAdmin {
     this.#replicas = replicas;
   }
 
-  /** Creates them all; one that somebody else created meanwhile is left as it is. */
+  /** Creates them all, and does not wait until their leaders answer; one that somebody else created meanwhile is left as it is. */
   async create(topics: readonly TopicSpec[]): Promise<void> {
     if (topics.length === 0) return;
     await this.#with((admin) =>
       admin.createTopics({
-        waitForLeaders: true,
+        // kafkajs would wait with a metadata request that rejects while a broker has not heard of the topic.
+        waitForLeaders: false,
         timeout: 30_000,
         topics: topics.map((spec) => ({
           topic: spec.name,
