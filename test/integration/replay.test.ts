@@ -103,9 +103,6 @@ describe.skipIf(!hasData)('other tapes', { timeout: 240_000 }, () => {
         await lines('bars', '--data-dir', fromCsv, ...args),
       );
     }
-    expect(await lines('quotes', '--data-dir', fromRaw, '--format', 'csv')).toEqual(
-      (await readTape(TAPES.cryptoQuotes)).map((row) => row.join(',')),
-    );
   });
 
   it('WN-5 two tapes of different years in one data folder do not disturb each other, in either order', async () => {
