@@ -10,6 +10,7 @@ import {
   type PostgresAnalyticsStore,
 } from '../../core/stores/timescale/analytics-store.ts';
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { migrateStandIn } from '../support/timescale-stand-in.ts';
 import { rng } from '../support/rng.ts';
 import { analyticsContract, bar } from './analytics.ts';
 
@@ -48,8 +49,19 @@ describe.skipIf(postgresMissing !== undefined)('server', () => {
   };
   analyticsContract('PostgreSQL server', { open: openServer });
 
-  it('the same bars give the same rows on PGlite and on the server', async () => {
-    const stores = [await openCopy(), await openServer()];
+  /** The SQL of the TimescaleDB flavour on a server without the extension: its functions stand in, its policies do nothing. */
+  const openStandIn = async (): Promise<PostgresAnalyticsStore> => {
+    const url = await server.database();
+    await migrateStandIn(url);
+    const store = openPostgresAnalytics({ url });
+    await store.migrate();
+    expect(await store.flavour()).toBe('timescale');
+    return store;
+  };
+  analyticsContract('SQL for TimescaleDB, on functions that stand in for it', { open: openStandIn });
+
+  it('the same bars give the same rows on PGlite, on the server, and from the SQL for TimescaleDB', async () => {
+    const stores = [await openCopy(), await openServer(), await openStandIn()];
     try {
       const answers = await Promise.all(
         stores.map(async (store) => {
@@ -67,6 +79,7 @@ describe.skipIf(postgresMissing !== undefined)('server', () => {
       expect(answers[0]?.days.length).toBeGreaterThan(200);
       expect(answers[0]?.correlation.length).toBe(28);
       expect(answers[1]).toEqual(answers[0]);
+      expect(answers[2]).toEqual(answers[0]);
     } finally {
       for (const store of stores) await store.close();
     }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPostgres, sqlState } from '../../core/stores/postgres.ts';
+import { isPostgresFailure, openPostgres, sqlState } from '../../core/stores/postgres.ts';
 import { MigrationError } from '../../core/stores/migrate.ts';
 import { openEmbeddedAnalytics, openPostgresAnalytics } from '../../core/stores/timescale/analytics-store.ts';
 import { migratePostgres, readMigrationSet, type MigrationSet } from '../../core/stores/timescale/migrations.ts';
@@ -162,6 +162,24 @@ describe.skipIf(postgresMissing !== undefined)('analytics on a PostgreSQL server
     expect(await store.verifyAudit()).toBe(3);
     await admin.end();
     await store.close();
+  });
+
+  it('ST-4 a violated constraint does not speak against the server, its absence does', async () => {
+    const url = await server.database();
+    const sql = postgres(url, { max: 1 });
+    const errorOf = (query: Promise<unknown>): Promise<unknown> =>
+      query.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(isPostgresFailure(await errorOf(sql.unsafe('SELECT 1/0')))).toBe(false);
+    expect(isPostgresFailure(await errorOf(sql.unsafe('SELECT * FROM nothing')))).toBe(false);
+    await sql.unsafe(`SET statement_timeout = 50`);
+    expect(isPostgresFailure(await errorOf(sql.unsafe('SELECT pg_sleep(5)')))).toBe(true);
+    await sql.end();
+    const away = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/none', connectTimeoutMs: 1_000 });
+    expect(isPostgresFailure(await errorOf(away.unsafe('SELECT 1')))).toBe(true);
+    await away.end();
   });
 
   it('orders and positions: the constraints hold', async () => {

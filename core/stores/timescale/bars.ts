@@ -181,8 +181,9 @@ export class BarTables {
   async refresh(part: AnalyticsPart): Promise<void> {
     if ((await this.#flavour()) === 'timescale') {
       if (part === 'correlation') return;
+      // As a simple statement: the procedure commits by itself and takes no transaction around it.
       for (const view of ['daily_bars', 'volume_by_symbol'])
-        await this.#sql`CALL refresh_continuous_aggregate(${view}::regclass, NULL, NULL)`;
+        await this.#sql.unsafe(`CALL refresh_continuous_aggregate('${view}', NULL, NULL)`);
       return;
     }
     const views = part === 'derived' ? ['daily_bars', 'volume_by_symbol', 'daily_returns'] : ['correlation'];
