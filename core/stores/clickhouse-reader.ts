@@ -93,7 +93,7 @@ export class ClickHouseReader {
       if (rows === page) continue;
       if (bounds === undefined || edge === undefined) return;
       if (down ? edge <= bounds.min : edge >= bounds.max) return;
-      after = down ? edge : edge;
+      after = edge;
       if (rows < PAGE_ROWS / 4) span *= 4;
     }
   }
@@ -133,8 +133,8 @@ export class ClickHouseReader {
     let behind: T | undefined;
     while (left > 0) {
       const page = Math.min(left, PAGE_ROWS);
-      const paged = behind === undefined ? filter : [...filter, position(behind, compare)];
-      const order = `venue ${dir(down)}, symbol ${dir(down)}, start ${dir(down)}`;
+      const paged = behind === undefined ? filter : [...filter, behindRow(behind, compare)];
+      const order = `venue, symbol, start ${dir(down)}`;
       const sql = `SELECT ${select} FROM ${table} FINAL ${whereClause(paged)} ORDER BY ${order} LIMIT ${page}`;
       let rows = 0;
       for (const block of await this.#engine.blocks(sql)) {
@@ -197,10 +197,11 @@ function conditions(query: RangeQuery, column: string, precision: 3 | 9): string
 /** End of what DateTime64(9) holds safely: 2200-01-01. */
 const MAX_TIME_MS = 7_258_118_400_000;
 
-function position(row: { instrument: string; startMs: number }, compare: '<' | '>'): string {
+/** Rows behind `row` in the order (venue, symbol, start); `compare` says which way the starts go. */
+function behindRow(row: { instrument: string; startMs: number }, compare: '<' | '>'): string {
   const colon = row.instrument.indexOf(':');
-  const [venue, symbol] = [row.instrument.slice(0, colon), row.instrument.slice(colon + 1)];
-  return `(venue, symbol, start) ${compare} (${quote(venue)}, ${quote(symbol)}, ${time(row.startMs, 3)})`;
+  const pair = `(${quote(row.instrument.slice(0, colon))}, ${quote(row.instrument.slice(colon + 1))})`;
+  return `((venue, symbol) > ${pair} OR ((venue, symbol) = ${pair} AND start ${compare} ${time(row.startMs, 3)}))`;
 }
 
 function whereClause(conditions: readonly string[]): string {

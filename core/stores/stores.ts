@@ -53,7 +53,7 @@ export interface MarketStore {
   /** In order of arrival, unless newestFirst. Batches, so that a whole tape never stands in memory. */
   trades(query: RangeQuery): AsyncIterable<TradeColumns>;
   quotes(query: RangeQuery): AsyncIterable<QuoteColumns>;
-  /** Sorted by venue, symbol, start. Only the newest form of each bar. */
+  /** Sorted by venue, symbol, start (newestFirst turns the starts around). Only the newest form of each bar. */
   bars(query: RangeQuery & { timeframe: Timeframe }): AsyncIterable<Bar[]>;
   profiles(query: RangeQuery): AsyncIterable<Profile[]>;
   stats(instrument: string): Promise<Stats | undefined>;
