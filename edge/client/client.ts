@@ -41,6 +41,8 @@ export interface ConnectOptions {
   frames?: FrameScheduler;
   /** A number in [0, 1), for the jitter of reconnects. */
   random?: () => number;
+  /** Shortest (plus jitter) and longest wait before a reconnect; it grows while connections do not last. Default 250 and 15,000 ms. */
+  reconnectDelaysMs?: { min: number; max: number };
 }
 
 export interface Refusal {
@@ -146,6 +148,7 @@ class Client implements EdgetapeClient {
         lost: (closeCode, reason) => this.#lost(closeCode, reason),
       },
     };
+    if (options.reconnectDelaysMs !== undefined) socket.delaysMs = options.reconnectDelaysMs;
     if (options.WebSocket !== undefined) socket.WebSocket = options.WebSocket;
     this.#socket = openSocket(socket);
     this.#later(CHECK_MS, () => this.#check());

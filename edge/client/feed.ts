@@ -13,6 +13,7 @@ import { mayReconnect, type ErrorCode } from '#shared/errors.ts';
 import type { ControlMessage, Received, StreamReceiver } from '#shared/protocol/receiver.ts';
 import type { StreamUpdate } from '#shared/protocol/state.ts';
 import type { Up } from '#shared/protocol/up.ts';
+import { partitionOf } from '#shared/topics.ts';
 import { chunkTopics, SubscriptionSet, type TopicGroup } from './subscriptions.ts';
 
 export type FeedPhase = 'connecting' | 'live' | 'resyncing' | 'closed';
@@ -77,6 +78,10 @@ export class Feed {
   readonly #behind = new Set<number>();
   /** Partitions whose values are wrong, not only old: no catchup may build on them, whatever happens to the connection. */
   readonly #wrong = new Set<number>();
+  /** Topics (`channel|symbol`) whose state is that of the partition's position: only these can be continued from it. */
+  readonly #continuous = new Set<string>();
+  /** Topics asked to be continued from a position, by partition, and the number of catchups that will have answered for all. */
+  readonly #continuing = new Map<number, { epoch: number; seq: number; keys: string[]; answers: number }>();
   /** Requests on their way, by id, so that a refusal can be taken back. */
   readonly #pending = new Map<number, Request>();
   readonly #pings = new Map<number, number>();
@@ -177,6 +182,9 @@ export class Feed {
 
   #applied(update: StreamUpdate): void {
     this.counters.updates++;
+    for (const { info } of update.topics) this.#continuous.add(`${info.channel}|${info.symbol}`);
+    const continuing = this.#continuing.get(update.partition);
+    if (update.kind === 'catchup' && continuing && --continuing.answers === 0) this.#continued(update.partition);
     if (update.kind === 'snapshot') this.#wrong.delete(update.partition);
     if (update.kind !== 'update' && !this.#wrong.has(update.partition)) this.#behind.delete(update.partition);
     this.#emit({ type: 'applied', update });
@@ -218,12 +226,37 @@ export class Feed {
     this.#conflateMs = message.conflateMs;
     this.#emit({ type: 'serverTime', serverTimeMs: message.serverTimeMs });
     const positions = this.#receiver.positions().filter(({ partition }) => !this.#wrong.has(partition));
-    const groups = this.#wanted.groups();
-    if (groups.length > 0) for (const { partition } of this.#receiver.positions()) this.#behind.add(partition);
+    if (this.#wanted.groups().length > 0)
+      for (const { partition } of this.#receiver.positions()) this.#behind.add(partition);
+    // What was never held, or was left alone for a while, is not at the position: it needs a snapshot.
+    const resumed = new Set(this.#continuous);
+    this.#continuous.clear();
+    const groups = this.#wanted.groups((key) => resumed.has(key));
+    const partitionsOf = chunkTopics(groups).map(
+      ({ symbols }) => new Set(symbols.map((symbol) => partitionOf(symbol, message.partitions))),
+    );
+    for (const { partition, epoch, seq } of positions) {
+      const keys = [...resumed].filter(
+        (key) => partitionOf(key.slice(key.indexOf('|') + 1), message.partitions) === partition,
+      );
+      const answers = partitionsOf.filter((asked) => asked.has(partition)).length;
+      this.#continuing.set(partition, { epoch, seq, keys, answers });
+    }
     this.#subscribe(groups, positions);
+    this.#subscribe(
+      this.#wanted.groups((key) => !resumed.has(key)),
+      [],
+    );
+  }
+
+  #continued(partition: number): void {
+    for (const key of this.#continuing.get(partition)?.keys ?? []) this.#continuous.add(key);
+    this.#continuing.delete(partition);
   }
 
   #subscribed(message: Message<'subscribed'>): void {
+    const asked = this.#pending.get(message.id);
+    if (asked?.type === 'unsubscribe') this.#discontinue(asked);
     this.#pending.delete(message.id);
     this.#conflateMs = message.conflateMs;
     // While another request is on its way the set is about to change again; after a reconnect most of it is still to come.
@@ -243,6 +276,7 @@ export class Feed {
   }
 
   #unsubscribe(groups: readonly TopicGroup[]): void {
+    for (const each of groups) this.#discontinue(each);
     if (this.#welcome === undefined) return;
     for (const { channels, symbols } of chunkTopics(groups)) {
       this.#request({ type: 'unsubscribe', id: this.#nextId++, channels, symbols });
@@ -310,7 +344,19 @@ export class Feed {
     return false;
   }
 
+  #discontinue({ channels, symbols }: TopicGroup): void {
+    const gone = new Set(channels.flatMap((channel) => symbols.map((symbol) => `${channel}|${symbol}`)));
+    for (const key of gone) this.#continuous.delete(key);
+    for (const asked of this.#continuing.values()) asked.keys = asked.keys.filter((key) => !gone.has(key));
+  }
+
   #lost(): void {
+    // Where nothing moved since they were asked for, the unanswered are still where they were.
+    for (const { partition, epoch, seq } of this.#receiver.positions()) {
+      const asked = this.#continuing.get(partition);
+      if (asked?.epoch === epoch && asked.seq === seq) this.#continued(partition);
+    }
+    this.#continuing.clear();
     this.#welcome = undefined;
     this.#pending.clear();
     this.#pings.clear();

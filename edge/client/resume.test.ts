@@ -136,7 +136,10 @@ class Connection {
     this.#control({
       type: 'subscribed',
       id: message.id,
-      subscriptions: message.channels.map((channel) => ({ channel, symbols: message.symbols })),
+      subscriptions: [...this.#keys].map((key) => {
+        const [channel = '', symbol = ''] = key.split('|');
+        return { channel, symbols: [symbol] };
+      }),
       conflateMs: 0,
     });
     const have = message.positions?.find(({ partition }) => partition === 0);

@@ -16,6 +16,8 @@ export interface SocketOptions {
   /** A number in [0, 1), for jitter. */
   random: () => number;
   handlers: SocketHandlers;
+  /** Shortest wait before a reconnect, to which up to three times as much is added, and the longest; default 250 and 15,000 ms. */
+  delaysMs?: { min: number; max: number };
   /** WebSocket class to use instead of the global one. */
   WebSocket?: unknown;
 }
@@ -29,7 +31,7 @@ export interface Socket {
 }
 
 const MIN_DELAY_MS = 250;
-const JITTER_MS = 750;
+const JITTER = 3;
 const MAX_DELAY_MS = 15_000;
 const GROW = 1.6;
 const CONNECT_TIMEOUT_MS = 8_000;
@@ -38,6 +40,8 @@ const OPEN = 1;
 
 export function openSocket(options: SocketOptions): Socket {
   const { clock, handlers, random } = options;
+  const { min, max } = options.delaysMs ?? { min: MIN_DELAY_MS, max: MAX_DELAY_MS };
+  const jitterMs = min * JITTER;
   let notBeforeMs = 0;
   const url = async (): Promise<string> => {
     const waitMs = notBeforeMs - clock.nowMs();
@@ -47,9 +51,9 @@ export function openSocket(options: SocketOptions): Socket {
   const socket = new ReconnectingWebSocket(url, null, {
     // Read before every attempt: two clients that lost the same server do not come back in step.
     get minReconnectionDelay() {
-      return MIN_DELAY_MS + random() * JITTER_MS;
+      return min + random() * jitterMs;
     },
-    maxReconnectionDelay: MAX_DELAY_MS,
+    maxReconnectionDelay: max,
     reconnectionDelayGrowFactor: GROW,
     connectionTimeout: CONNECT_TIMEOUT_MS,
     minUptime: MIN_UPTIME_MS,
@@ -73,7 +77,7 @@ export function openSocket(options: SocketOptions): Socket {
     },
     reconnect(afterMs) {
       // Jitter on top: the server's offset is the same for all that it told at once.
-      notBeforeMs = clock.nowMs() + afterMs + (afterMs > 0 ? random() * JITTER_MS : 0);
+      notBeforeMs = clock.nowMs() + afterMs + (afterMs > 0 ? random() * jitterMs : 0);
       socket.reconnect();
     },
     close: () => socket.close(),

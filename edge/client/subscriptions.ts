@@ -39,8 +39,11 @@ export class SubscriptionSet {
     return channels.some((channel) => symbols.some((symbol) => this.#channels.get(channel)?.has(symbol) === true));
   }
 
-  groups(): TopicGroup[] {
-    return group([...this.#channels.keys()], (channel) => [...(this.#channels.get(channel) ?? [])]);
+  /** The topics (`channel|symbol`) that `among` lets through; all of them when left out. */
+  groups(among: (key: string) => boolean = () => true): TopicGroup[] {
+    return group([...this.#channels.keys()], (channel) =>
+      [...(this.#channels.get(channel) ?? [])].filter((symbol) => among(`${channel}|${symbol}`)),
+    );
   }
 }
 

@@ -16,6 +16,7 @@ export class TopicStore {
   readonly #frames: FrameScheduler;
   readonly #views = new Map<string, TopicView>();
   readonly #dirty = new Set<TopicView>();
+  readonly #times = new Map<string, TopicTimes>();
   #scheduled = false;
 
   constructor(partitions: ReadonlyMap<number, PartitionState>, frames: FrameScheduler) {
@@ -28,7 +29,7 @@ export class TopicStore {
     const key = `${channel}|${symbol}`;
     const known = this.#views.get(key);
     if (known) return known;
-    const view = new TopicView(channel, symbol, () => this.#find(key));
+    const view = new TopicView(channel, symbol, this.#timesOf(key), () => this.#find(key));
     this.#views.set(key, view);
     return view;
   }
@@ -36,14 +37,26 @@ export class TopicStore {
   /** Notes what an update changed; listeners are called at the next frame. */
   changed(update: StreamUpdate, receivedAtMs: number): void {
     for (const { info } of update.topics) {
-      const view = this.#views.get(`${info.channel}|${info.symbol}`);
-      if (!view) continue;
-      view.changed(receivedAtMs, update.timeMs);
-      this.#dirty.add(view);
+      const key = `${info.channel}|${info.symbol}`;
+      const times = this.#timesOf(key);
+      times.version++;
+      times.receivedAtMs = receivedAtMs;
+      times.frameTimeMs = update.timeMs;
+      const view = this.#views.get(key);
+      if (view) this.#dirty.add(view);
     }
     if (this.#scheduled || this.#dirty.size === 0) return;
     this.#scheduled = true;
     this.#frames(() => this.#publish());
+  }
+
+  #timesOf(key: string): TopicTimes {
+    let times = this.#times.get(key);
+    if (times === undefined) {
+      times = { version: 0, receivedAtMs: Number.NaN, frameTimeMs: Number.NaN };
+      this.#times.set(key, times);
+    }
+    return times;
   }
 
   #publish(): void {
@@ -62,6 +75,13 @@ export class TopicStore {
   }
 }
 
+/** When a topic changed last; kept for topics that nobody looks at yet, too. */
+interface TopicTimes {
+  version: number;
+  receivedAtMs: number;
+  frameTimeMs: number;
+}
+
 class TopicView implements Topic {
   readonly channel: string;
   readonly symbol: string;
@@ -70,14 +90,13 @@ class TopicView implements Topic {
   readonly #listeners = new Set<() => void>();
   #rows = new WeakMap<Row, Fields>();
   #rowsInfo: TopicInfo | undefined;
-  #version = 0;
-  #receivedAtMs = Number.NaN;
-  #frameTimeMs = Number.NaN;
+  readonly #times: Readonly<TopicTimes>;
   #snapshot: TopicSnapshot | undefined;
 
-  constructor(channel: string, symbol: string, find: () => TopicState | undefined) {
+  constructor(channel: string, symbol: string, times: Readonly<TopicTimes>, find: () => TopicState | undefined) {
     this.channel = channel;
     this.symbol = symbol;
+    this.#times = times;
     this.#kind = isChannel(channel) ? channelSpec(channel).kind : 'state';
     this.#find = find;
   }
@@ -92,12 +111,6 @@ class TopicView implements Topic {
     return this.#snapshot;
   };
 
-  changed(receivedAtMs: number, frameTimeMs: number): void {
-    this.#version++;
-    this.#receivedAtMs = receivedAtMs;
-    this.#frameTimeMs = frameTimeMs;
-  }
-
   publish(): void {
     this.#snapshot = undefined;
     for (const listener of this.#listeners) listener();
@@ -108,9 +121,7 @@ class TopicView implements Topic {
       kind: this.#kind,
       fields: topic?.values === undefined ? undefined : namedFields(topic.info, topic.values),
       rows: topic === undefined || this.#kind === 'state' ? NO_ROWS : this.#namedRows(topic),
-      version: this.#version,
-      receivedAtMs: this.#receivedAtMs,
-      frameTimeMs: this.#frameTimeMs,
+      ...this.#times,
     };
   }
 
