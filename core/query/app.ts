@@ -2,7 +2,6 @@
  * The REST API (SPEC QY, ER): routes, each with its parameters, its OpenAPI description and its handler. What an answer says is
  * decided in the `*-routes.ts` files; this file holds what all of them share: limits, errors, caching, the document itself.
  */
-import { Scalar } from '@scalar/hono-api-reference';
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { describeRoute, generateSpecs, resolver, type DescribeRouteOptions } from 'hono-openapi';
 import type { Clock } from '#shared/clock.ts';
@@ -13,6 +12,7 @@ import type { MarketStore } from '../stores/stores.ts';
 import type { Answer, Route } from './answer.ts';
 import { sendAnswer } from './answer.ts';
 import { createDirectory } from './directory.ts';
+import { DOCS_CSP, docsPage, type ApiDocument } from './docs-page.ts';
 import { healthRoutes, type HealthProbe, type StatusProbe } from './health-routes.ts';
 import type { LiveState } from './live-state.ts';
 import { lastRoutes } from './last-routes.ts';
@@ -75,7 +75,11 @@ export function createQueryApp(deps: QueryDeps): Hono {
     document ??= openApiDocument(app, deps.version);
     return context.json((await document) as object, 200, { 'cache-control': 'public, max-age=60' });
   });
-  app.get('/docs', Scalar({ url: '/openapi.json', pageTitle: 'Edgetape API' }));
+  app.get('/docs', async (context) => {
+    document ??= openApiDocument(app, deps.version);
+    const page = docsPage((await document) as ApiDocument);
+    return context.html(page, 200, { 'content-security-policy': DOCS_CSP, 'cache-control': 'public, max-age=60' });
+  });
   const metrics = deps.metrics;
   if (metrics !== undefined) {
     app.get('/metrics', async () => {

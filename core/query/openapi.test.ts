@@ -129,4 +129,13 @@ describe('OpenAPI document', () => {
       expect(valid(schema, await (await fixture.app.request(path)).json()), path).toEqual([]);
     }
   });
+
+  it('the readable page names every path and schema, and needs nothing from elsewhere', async () => {
+    const response = await fixture.app.request('/docs');
+    const page = await response.text();
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    for (const path of Object.keys(document.paths)) expect(page).toContain(`GET ${path}`);
+    for (const [, target] of page.matchAll(/href="#([^"]+)"/g)) expect(page).toContain(`id="${target}"`);
+    expect(page).not.toMatch(/<script|https?:\/\//);
+  });
 });
