@@ -47,13 +47,13 @@ export function App(): ReactNode {
           <NoSymbol list={list} />
         )}
       </main>
-      <nav className="tabs" role="tablist" aria-label="Views">
+      <div className="tabs" role="tablist" aria-label="Views">
         {VIEWS.map(([each, label]) => (
           <button key={each} type="button" role="tab" aria-selected={view === each} onClick={() => setView(each)}>
             {label}
           </button>
         ))}
-      </nav>
+      </div>
     </div>
   );
 }

@@ -22,11 +22,11 @@ function cuttable(
   encoding: 'msgpack' | 'json',
   conflateMs: number,
 ): { client: EdgetapeClient; cut: () => void } {
-  let socket: NodeWebSocket | undefined;
+  const sockets: NodeWebSocket[] = [];
   class Cuttable extends NodeWebSocket {
     constructor(address: string) {
       super(address);
-      socket = this;
+      sockets.push(this);
     }
   }
   const client = connect({
@@ -37,7 +37,7 @@ function cuttable(
     random: () => 0,
     reconnectDelaysMs: { min: 20, max: 100 },
   });
-  return { client, cut: () => socket?.terminate() };
+  return { client, cut: () => sockets.at(-1)?.terminate() };
 }
 
 /** Everything an application can see of the instruments. */

@@ -58,6 +58,8 @@ function palette(): Palette {
 
 const NEAR_START_BARS = 30;
 const VISIBLE_BARS = 120;
+/** A young history does not fill the chart with a few fat candles. */
+const MIN_VISIBLE_BARS = 60;
 const MIN_BAR_PX = 5;
 /** Beyond this, a chart's axis shows fewer places than the price has; the legend shows all of them. */
 const MAX_AXIS_PLACES = 8;
@@ -105,10 +107,11 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
   function fit(): void {
     const width = container.clientWidth;
     waitsForSize = width === 0;
-    const visible = Math.min(VISIBLE_BARS, Math.max(20, Math.floor(width / MIN_BAR_PX)));
     const { length } = shown;
+    const fitting = Math.max(20, Math.floor(width / MIN_BAR_PX));
+    const visible = Math.min(VISIBLE_BARS, fitting, Math.max(length, MIN_VISIBLE_BARS));
     if (!waitsForSize) {
-      chart.timeScale().setVisibleLogicalRange({ from: Math.max(-4, length - visible), to: length + 4 });
+      chart.timeScale().setVisibleLogicalRange({ from: length - visible, to: length + 4 });
     }
   }
 

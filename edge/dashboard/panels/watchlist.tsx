@@ -102,7 +102,7 @@ export function Watchlist({ list, className }: { list: SymbolList; className: st
         {shown.length === 0 ? (
           <Empty list={list} filter={filter} />
         ) : (
-          <div style={{ height: rows.getTotalSize(), position: 'relative' }}>
+          <div role="presentation" style={{ height: rows.getTotalSize(), position: 'relative' }}>
             {rows.getVirtualItems().map(({ key, index, start }) => {
               const info = shown[index];
               return (
