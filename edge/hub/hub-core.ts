@@ -146,7 +146,8 @@ export class HubCore {
       this.#ports.close(room.id, 'too many topics');
       return;
     }
-    if (message.add.length === 0 && !message.replace) return;
+    // With a position and nothing to add, it only asks how far this hub is.
+    if (message.add.length === 0 && !message.replace && message.position === undefined) return;
     if (this.state.position() !== undefined) this.#answer(room, message);
     else if (room.unanswered.push(message) > MAX_UNANSWERED) this.#ports.close(room.id, 'too many requests');
   }

@@ -21,7 +21,7 @@ import {
   type Encoding,
   type Part,
 } from './frames.ts';
-import { Session, type Sink } from './session.ts';
+import { Session, type Sink, type Wait } from './session.ts';
 import {
   groupByChannel,
   packTopics,
@@ -179,6 +179,8 @@ export class RoomCore {
     this.#setTopics(session, session.topics);
     this.#subscribed(session, id);
     if (!changed) return;
+    // The new class may be behind the old one; nobody is sent back in time.
+    this.#flush(windowMs, [...this.#rooms.values()]);
     this.#resend(session);
     this.#dropStreams();
   }
@@ -212,9 +214,8 @@ export class RoomCore {
     room.up.closed();
     if (this.sessions.size === 0) return;
     const ceiling = Math.min(REDIAL_MAX_MS, REDIAL_MIN_MS * 2 ** room.attempt++);
-    room.cancelRedial = this.#ports.clock.schedule(ceiling * (0.5 + 0.5 * this.#ports.random()), () =>
-      this.#dial(partition),
-    );
+    const delayMs = Math.round(ceiling * (0.5 + 0.5 * this.#ports.random()));
+    room.cancelRedial = this.#ports.clock.schedule(delayMs, () => this.#dial(partition));
   }
 
   linkMessage(partition: number, bytes: Uint8Array): void {
@@ -325,7 +326,7 @@ export class RoomCore {
     }
     for (const [partition, list] of byPartition) {
       this.#rooms.get(partition)?.up.sendInterest();
-      session.waits.push({ partition, keys: list, have: positions.get(partition) });
+      session.waits.push({ partition, keys: list, have: positions.get(partition), asked: undefined });
     }
     this.#serve(session);
   }
@@ -342,14 +343,18 @@ export class RoomCore {
       return;
     }
     const rest: typeof session.waits = [];
+    // Partitions in which this client is further than the room: no other answer may lead it back meanwhile.
+    const held = new Set<number>();
     for (const wait of session.waits) {
       const room = this.#rooms.get(wait.partition);
       if (wait.keys.length === 0) continue;
-      if (room === undefined || !room.up.ready(wait.keys)) {
+      if (room !== undefined && this.#behind(room, wait)) held.add(wait.partition);
+      if (room === undefined || held.has(wait.partition) || !room.up.ready(wait.keys)) {
         rest.push(wait);
         continue;
       }
       const stream = this.#stream(room, session.windowMs);
+      if (wait.have !== undefined && wait.have.seq > stream.state.seq) this.#flush(session.windowMs, [room]);
       const update = stream.state.catchup(wait.have, wait.keys) ?? stream.state.snapshot(wait.keys);
       session.active = this.#lists.share(union(session.active, wait.keys));
       this.#place(session, new Map([[wait.partition, update.seq]]));
@@ -360,13 +365,21 @@ export class RoomCore {
     else this.#waiting.delete(session);
   }
 
+  /** Whether the client came from a room that was further than this one; the hub is then asked once. */
+  #behind({ up }: PartitionRoom, wait: Wait): boolean {
+    if (wait.have?.epoch !== up.head.epoch || wait.have.seq <= up.head.seq) return false;
+    wait.asked ??= up.ask();
+    return up.answered < wait.asked;
+  }
+
   /** Sends everything of a partition (of all) anew. */
   #resend(session: Session, only?: number): void {
     const again = session.active.filter((key) => only === undefined || partitionOfKey(key, this.partitions) === only);
     session.active = this.#lists.share(without(session.active, again));
     this.#place(session, new Map());
     const byPartition = Map.groupBy(again, (key) => partitionOfKey(key, this.partitions));
-    for (const [partition, keys] of byPartition) session.waits.push({ partition, keys, have: undefined });
+    for (const [partition, keys] of byPartition)
+      session.waits.push({ partition, keys, have: undefined, asked: undefined });
     this.#serve(session);
   }
 

@@ -28,6 +28,8 @@ export interface Wait {
   partition: number;
   keys: string[];
   have: Position | undefined;
+  /** The client is further than the room was: the hub was asked by this request. */
+  asked: number | undefined;
 }
 
 export class Session {

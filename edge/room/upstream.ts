@@ -69,6 +69,16 @@ export class Upstream {
     );
   }
 
+  /** Asks how far the hub is: behind the answer (see `answered`) nothing it knew is missing. Returns the request. */
+  ask(): number {
+    const request = ++this.#request;
+    const position = this.head.position();
+    if (this.#open && position !== undefined) {
+      this.#send(encodeInterest({ request, position, replace: false, add: [], remove: [] }));
+    }
+    return request;
+  }
+
   /** Tells the hub what changed since the last time. Changes made while the link is closed wait for `opened`. */
   sendInterest(): void {
     const add = this.#toAdd.filter((key) => this.#wanted.get(key)?.request === Number.POSITIVE_INFINITY);

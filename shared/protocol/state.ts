@@ -57,7 +57,9 @@ export class PartitionState {
 
   /** Applies a message that was judged to be applied. */
   apply(update: StreamUpdate): void {
-    if (update.epoch !== this.epoch) this.#begin(update.epoch);
+    // A snapshot from a sender that is behind: what it does not know yet is not to stay, its rows will come again.
+    const back = update.kind === 'snapshot' && update.seq < this.seq;
+    if (update.epoch !== this.epoch || back) this.#begin(update.epoch);
     this.seq = update.seq;
     this.timeMs = update.timeMs;
     for (const delta of update.topics) this.#topic(delta).apply(delta, update.seq, update.timeMs, this.#retention);
