@@ -35,9 +35,9 @@ interface Position {
 }
 
 interface Batch<T> {
-  values: T[];
   rows: number;
-  parts: CutPart[];
+  /** Values by part, so that a repeated batch has them in the same order however its records are read. */
+  parts: (CutPart & { values: T[] })[];
   faults: { topic: string; partition: number; record: LogRecord; fault: string }[];
 }
 
@@ -57,6 +57,8 @@ export class LaneRunner<T> {
   #kick: () => void = () => {};
   #rows = 0;
   #trouble: string | undefined;
+  /** Set when nothing will be written any more. */
+  #ended: { error: unknown } | undefined;
 
   constructor(lane: Lane<T>, options: RunnerOptions) {
     this.#lane = lane;
@@ -96,6 +98,7 @@ export class LaneRunner<T> {
   }
 
   #giveUp(error: unknown): void {
+    this.#ended = { error };
     this.#ready.reject(error);
     for (const flush of this.#flushes) flush.reject(error);
     this.#flushes.clear();
@@ -111,7 +114,7 @@ export class LaneRunner<T> {
       if (position.stored < end) targets.push({ position, end });
     }
     if (targets.length === 0) return;
-    if (this.#stop.signal.aborted) throw new Error('The sink has been stopped');
+    if (this.#ended !== undefined) throw this.#ended.error;
     await new Promise<void>((resolve, reject) => {
       this.#flushes.add({ targets, resolve, reject });
       this.#settleFlushes();
@@ -153,7 +156,7 @@ export class LaneRunner<T> {
   }
 
   #newBatch(): Batch<T> {
-    return { values: [], rows: 0, parts: [], faults: [] };
+    return { rows: 0, parts: [], faults: [] };
   }
 
   async #step(): Promise<void> {
@@ -189,18 +192,18 @@ export class LaneRunner<T> {
     const records = await this.#options.log.read(topic, partition, next, { maxRecords, maxBytes: READ_BYTES });
     const last = records.at(-1);
     if (last === undefined) return 0;
+    let part = batch.parts.find((p) => p.topic === topic && p.partition === partition);
+    if (part === undefined) batch.parts.push((part = { topic, partition, first: next, last: next, values: [] }));
     for (const record of records) {
       const decoded = this.#lane.decode(record, partition);
       if ('fault' in decoded) batch.faults.push({ topic, partition, record, fault: decoded.fault });
       else if (decoded.value !== undefined) {
-        batch.values.push(decoded.value);
+        part.values.push(decoded.value);
         batch.rows += decoded.rows;
       }
     }
     position.next = last.offset + 1;
-    const part = batch.parts.find((p) => p.topic === topic && p.partition === partition);
-    if (part === undefined) batch.parts.push({ topic, partition, first: next, last: last.offset });
-    else part.last = last.offset;
+    part.last = last.offset;
     return records.length;
   }
 
@@ -215,7 +218,8 @@ export class LaneRunner<T> {
     }
     if (batch.rows > 0) {
       const token = cutToken(batch.parts);
-      if (!(await this.#persist(() => lane.write(store, batch.values, token)))) return;
+      const values = batch.parts.flatMap((part) => part.values);
+      if (!(await this.#persist(() => lane.write(store, values, token)))) return;
     }
     const transaction = await log.transaction(this.#stateKey());
     for (const { topic, partition, last } of batch.parts) transaction.commitOffset(group, topic, partition, last + 1);
