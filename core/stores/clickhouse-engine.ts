@@ -1,6 +1,6 @@
 /** ClickHouse, in process (chDB) or on a server, behind the same client. Only the way in of binary blocks differs. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
@@ -59,11 +59,11 @@ export async function openEngine(options: ClickHouseOptions): Promise<ClickHouse
 
 /** The in-process engine takes statements as text, so blocks go by way of a file beside the store, which is removed at once. */
 async function openEmbedded(path: string): Promise<ClickHouseEngine> {
-  const spool = join(path, 'spool');
-  await mkdir(spool, { recursive: true });
-  for (const left of await readdir(spool)) await rm(join(spool, left), { force: true });
   // The two packages declare the same interface with different optional fields.
-  const connection = createChdbConnection({ path: join(path, 'clickhouse') }) as unknown as Connection;
+  const connection = connect(join(path, 'clickhouse')) as unknown as Connection;
+  const spool = join(path, 'spool');
+  await rm(spool, { recursive: true, force: true });
+  await mkdir(spool, { recursive: true });
   const client = createClient({ connection });
   return engine(client, true, async (statement, block) => {
     const file = join(spool, `${randomUUID()}.native`);
@@ -79,6 +79,18 @@ async function openEmbedded(path: string): Promise<ClickHouseEngine> {
       await rm(file, { force: true });
     }
   });
+}
+
+/** The engine locks its folder; the operating system gives the lock back with the process. */
+function connect(folder: string): ReturnType<typeof createChdbConnection> {
+  try {
+    return createChdbConnection({ path: folder });
+  } catch (error) {
+    throw new Error(
+      `The store ${folder} cannot be opened: another process holds it, or this one holds another store. Stop that process, or name another data directory.`,
+      { cause: error },
+    );
+  }
 }
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
