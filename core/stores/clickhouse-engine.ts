@@ -59,11 +59,12 @@ export async function openEngine(options: ClickHouseOptions): Promise<ClickHouse
 
 /** The in-process engine takes statements as text, so blocks go by way of a file beside the store, which is removed at once. */
 async function openEmbedded(path: string): Promise<ClickHouseEngine> {
+  await mkdir(path, { recursive: true });
   // The two packages declare the same interface with different optional fields.
   const connection = connect(join(path, 'clickhouse')) as unknown as Connection;
   const spool = join(path, 'spool');
   await rm(spool, { recursive: true, force: true });
-  await mkdir(spool, { recursive: true });
+  await mkdir(spool);
   const client = createClient({ connection });
   return engine(client, true, async (statement, block) => {
     const file = join(spool, `${randomUUID()}.native`);
