@@ -1,13 +1,14 @@
 /** CRC-32 (ISO-HDLC, polynomial 0xEDB88320), sixteen bytes a step. */
 
 /** TABLE[k * 256 + b]: what byte b contributes when k bytes follow it. */
-const TABLE = buildTable();
+const TABLE = crcTable(0xedb88320);
 
-function buildTable(): Int32Array {
+/** Tables of another reflected polynomial, for `crcBy`. */
+export function crcTable(polynomial: number): Int32Array {
   const table = new Int32Array(16 * 256);
   for (let n = 0; n < 256; n++) {
     let c = n;
-    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ polynomial : c >>> 1;
     table[n] = c;
   }
   for (let i = 256; i < table.length; i++) {
@@ -22,21 +23,26 @@ function buildTable(): Int32Array {
  * that this runs on is.
  */
 export function crc32(bytes: Uint8Array, from = 0, to = bytes.length, seed = 0): number {
+  return crcBy(TABLE, bytes, from, to, seed);
+}
+
+/** As crc32, by the tables of `crcTable`. */
+export function crcBy(table: Int32Array, bytes: Uint8Array, from = 0, to = bytes.length, seed = 0): number {
   let c = ~seed;
   let at = from;
   const steps = (to - from) >> 4;
   if (steps > 0) {
-    const aligned = (bytes.byteOffset + from) % 4 === 0 ? bytes : bytes.slice(from, to);
+    // Not `slice`: a Buffer's is a view.
+    const aligned = (bytes.byteOffset + from) % 4 === 0 ? bytes : new Uint8Array(bytes.subarray(from, to));
     const offset = aligned === bytes ? bytes.byteOffset + from : 0;
-    c = update(new Int32Array(aligned.buffer, offset, steps * 4), c);
+    c = update(table, new Int32Array(aligned.buffer, offset, steps * 4), c);
     at += steps * 16;
   }
-  for (; at < to; at++) c = (c >>> 8) ^ (TABLE[(c ^ (bytes[at] as number)) & 255] as number);
+  for (; at < to; at++) c = (c >>> 8) ^ (table[(c ^ (bytes[at] as number)) & 255] as number);
   return ~c >>> 0;
 }
 
-function update(words: Int32Array, state: number): number {
-  const t = TABLE;
+function update(t: Int32Array, words: Int32Array, state: number): number {
   let c = state;
   for (let i = 0; i < words.length; i += 4) {
     const w0 = c ^ (words[i] as number);

@@ -14,7 +14,8 @@ import type { Clock } from '#shared/clock.ts';
 import { silentLogger, type Logger } from '../ops/logger.ts';
 import { IdLocks } from './id-locks.ts';
 import { Calls } from './kafka/calls.ts';
-import { CODECS, COORDINATOR, Wire, type KafkaCodec, type Lanes } from './kafka/internals.ts';
+import { COORDINATOR, Wire, type Lanes } from './kafka/internals.ts';
+import type { KafkaCodec } from './kafka/produce.ts';
 import { LongPoll } from './kafka/long-poll.ts';
 import { PartitionReader } from './kafka/partition-reader.ts';
 import { StateReader, stateKey } from './kafka/state-reader.ts';
@@ -33,7 +34,10 @@ export interface KafkaLogOptions {
   logger?: Logger;
   /** Stands before the names of topics, groups and transactional ids: several logs can share a cluster. */
   prefix?: string;
-  /** How batches are packed. */
+  /**
+   * How batches are packed. zstd by default: 2.5 times less to send and keep, for 60 ns a tick instead of 30 when read; producing
+   * costs the same, as kafkajs has fewer bytes to copy and to sum.
+   */
   codec?: KafkaCodec;
   /** How long the broker lets a transaction stand open before it gives it up, ms. */
   transactionTimeoutMs?: number;
@@ -93,7 +97,7 @@ class KafkaBackedLog implements KafkaLog {
 
   constructor(options: KafkaLogOptions) {
     const logger = (options.logger ?? silentLogger).child({ part: 'log' });
-    const { prefix = '', codec = 'none', transactionTimeoutMs = 30_000, replicas = 1, statePartitions = 16 } = options;
+    const { prefix = '', codec = 'zstd', transactionTimeoutMs = 30_000, replicas = 1, statePartitions = 16 } = options;
     this.#options = { prefix, codec, transactionTimeoutMs, replicas, statePartitions };
     this.#clock = options.clock;
     this.#wire = new Wire({
@@ -213,7 +217,7 @@ class KafkaBackedLog implements KafkaLog {
           topic: prefix + topic,
           partition,
           key: key === '' ? null : Buffer.from(key),
-          value: view(value),
+          value,
           timestampMs: this.#clock.nowMs(),
         });
       },
@@ -230,7 +234,7 @@ class KafkaBackedLog implements KafkaLog {
           topic,
           partition,
           key: stateKey(store, key),
-          value: value === undefined ? null : view(value),
+          value: value ?? null,
           timestampMs: this.#clock.nowMs(),
         });
       },
@@ -328,7 +332,7 @@ class KafkaBackedLog implements KafkaLog {
       transactionalId: prefix + transactionalId,
       calls: this.#calls,
       transactionTimeoutMs,
-      compression: CODECS[codec],
+      codec,
       batchBytes: BATCH_BYTES,
     });
     this.#producers.set(transactionalId, producer);
@@ -363,8 +367,4 @@ class KafkaBackedLog implements KafkaLog {
     }
     return reader.current();
   }
-}
-
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

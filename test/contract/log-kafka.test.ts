@@ -304,7 +304,7 @@ describe.skipIf(kafkaMissing !== undefined)('log on Kafka', () => {
     transaction.abort();
     // One who has not made the topics knows their default only: then the broker refuses.
     await log.ensureTopics([{ name: 'small', partitions: 1, maxRecordBytes: 1_000 }]);
-    const other = await open({ prefix });
+    const other = await open({ prefix, codec: 'none' });
     const refused = await other.transaction('b');
     refused.append('trades', 0, bytes('with it'));
     refused.append('small', 0, new Uint8Array(500_000));

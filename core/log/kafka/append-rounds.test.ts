@@ -17,11 +17,11 @@ describe('produce requests of a transaction', () => {
         const sent = new Map<string, unknown[]>();
         for (const round of rounds) {
           expect(new Set(round.map(({ topic, partition }) => `${topic}-${partition}`)).size).toBe(round.length);
-          for (const { topic, partition, messages } of round) {
-            const bytes = messages.reduce((sum, { value }) => sum + RECORD_OVERHEAD_BYTES + (value?.length ?? 0), 0);
-            expect(bytes <= 300 || messages.length === 1).toBe(true);
+          for (const { topic, partition, records } of round) {
+            const bytes = records.reduce((sum, { value }) => sum + RECORD_OVERHEAD_BYTES + (value?.length ?? 0), 0);
+            expect(bytes <= 300 || records.length === 1).toBe(true);
             const id = `${topic}-${partition}`;
-            sent.set(id, [...(sent.get(id) ?? []), ...messages.map(({ value }) => value)]);
+            sent.set(id, [...(sent.get(id) ?? []), ...records.map(({ value }) => value)]);
           }
         }
         const expected = Map.groupBy(appends, ({ topic, partition }) => `${topic}-${partition}`);

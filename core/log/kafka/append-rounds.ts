@@ -1,18 +1,17 @@
 /** Cuts the records of a transaction into produce requests: a request takes one batch a partition, and a batch has a largest size. */
 
-export interface Append {
+import type { ProduceRecord } from './produce.ts';
+
+/** A value of null is a tombstone. */
+export interface Append extends ProduceRecord {
   topic: string;
   partition: number;
-  key: Buffer | null;
-  /** null: a tombstone. */
-  value: Buffer | null;
-  timestampMs: number;
 }
 
 export interface PartitionBatch {
   topic: string;
   partition: number;
-  messages: { key: Buffer | null; value: Buffer | null; timestamp: number }[];
+  records: ProduceRecord[];
 }
 
 /** Bytes of a record beside its key and value, at most. */
@@ -28,12 +27,12 @@ export function appendRounds(appends: readonly Append[], batchBytes: number): Pa
     let current = open.get(id);
     if (current === undefined || current.bytes + bytes > batchBytes) {
       const round = current === undefined ? 0 : current.round + 1;
-      current = { round, bytes: 0, batch: { topic, partition, messages: [] } };
+      current = { round, bytes: 0, batch: { topic, partition, records: [] } };
       open.set(id, current);
       (rounds[round] ??= []).push(current.batch);
     }
     current.bytes += bytes;
-    current.batch.messages.push({ key, value, timestamp: timestampMs });
+    current.batch.records.push({ key, value, timestampMs });
   }
   return rounds;
 }

@@ -66,7 +66,7 @@ describe('fetch', () => {
     int(2, 1);
     int(8, -1, -1, -1);
     int(4, -1, -1, -1);
-    expect(decodeFetch(Buffer.concat(parts))).toEqual([
+    expect(decodeFetch(Buffer.concat(parts)).partitions).toEqual([
       {
         topic: 't',
         partition: 3,

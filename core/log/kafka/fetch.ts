@@ -1,5 +1,5 @@
 /** Fetch, version 11 (https://kafka.apache.org/protocol#The_Messages_Fetch): the bytes of the record sets are kept as they came. */
-import type { RawRequest } from './internals.ts';
+import type { RawRequest, Throttled } from './internals.ts';
 import type { AbortedTransaction } from './record-batches.ts';
 
 export interface FetchPartition {
@@ -30,11 +30,15 @@ export interface FetchedPartition {
   recordSet: Buffer;
 }
 
+export interface Fetched extends Throttled {
+  partitions: FetchedPartition[];
+}
+
 export const OFFSET_OUT_OF_RANGE = 1;
 const API_KEY = 1;
 const VERSION = 11;
 
-export function fetchRequest(options: FetchOptions): RawRequest<FetchedPartition[]> {
+export function fetchRequest(options: FetchOptions): RawRequest<Fetched> {
   return {
     request: {
       apiKey: API_KEY,
@@ -89,8 +93,8 @@ export function encodeFetch(options: FetchOptions): Buffer {
   return bytes;
 }
 
-export function decodeFetch(payload: Buffer): FetchedPartition[] {
-  const fetched: FetchedPartition[] = [];
+export function decodeFetch(payload: Buffer): Fetched {
+  const partitions: FetchedPartition[] = [];
   let at = 4;
   const whole = payload.readInt16BE(at);
   at += 6;
@@ -106,7 +110,7 @@ export function decodeFetch(payload: Buffer): FetchedPartition[] {
     const nameBytes = payload.readInt16BE(at);
     const topic = payload.toString('utf8', at + 2, at + 2 + nameBytes);
     at += 2 + nameBytes;
-    for (let partitions = int32(); partitions > 0; partitions--) {
+    for (let left = int32(); left > 0; left--) {
       const partition = int32();
       const errorCode = payload.readInt16BE(at);
       at += 2;
@@ -117,7 +121,7 @@ export function decodeFetch(payload: Buffer): FetchedPartition[] {
       for (let count = int32(); count > 0; count--) aborted.push({ producerId: int64(), firstOffset: int64() });
       at += 4;
       const bytes = Math.max(0, int32());
-      fetched.push({
+      partitions.push({
         topic,
         partition,
         errorCode: errorCode === 0 ? whole : errorCode,
@@ -130,5 +134,5 @@ export function decodeFetch(payload: Buffer): FetchedPartition[] {
       at += bytes;
     }
   }
-  return fetched;
+  return { clientSideThrottleTime: payload.readInt32BE(0), partitions };
 }

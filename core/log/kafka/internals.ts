@@ -2,10 +2,9 @@
  * The one place that reaches behind kafkajs's public face. kafkajs is pinned to 2.2.4 and its project is frozen, so these paths do
  * not move. Public kafkajs cannot do what the log needs: it reads by group only, hides markers' offsets, gives up a commit whose
  * answer got lost, and retries transactions with fixed back-off. Here its cluster, connections and request encoders are used as a
- * plain protocol client; fetching, transactions and retries are ours.
+ * plain protocol client; fetching, producing, transactions and retries are ours.
  */
 import { createRequire } from 'node:module';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { SASLOptions } from 'kafkajs';
 import type { Logger } from '../../ops/logger.ts';
 
@@ -16,19 +15,18 @@ export interface TopicPartitions {
   partitions: number[];
 }
 
-export interface ProducePartition {
-  partition: number;
-  firstSequence: number;
-  messages: { key: Buffer | null; value: Buffer | null; timestamp: number }[];
-}
-
 interface PartitionOffset {
   partition: number;
   offset: string;
 }
 
+/** How long the broker asks to be left alone (KIP-219), ms: kafkajs keeps to it. */
+export interface Throttled {
+  clientSideThrottleTime: number;
+}
+
 /** A request as kafkajs's connections take it. */
-export interface RawRequest<T> {
+export interface RawRequest<T extends Throttled> {
   request: {
     apiKey: number;
     apiVersion: number;
@@ -62,14 +60,6 @@ export interface BrokerApi {
     request: Producer & { groupId: string; topics: { topic: string; partitions: PartitionOffset[] }[] },
   ): Promise<unknown>;
   endTxn(request: Producer & { transactionResult: boolean }): Promise<unknown>;
-  produce(
-    request: Producer & {
-      acks: number;
-      timeout: number;
-      compression: number;
-      topicData: { topic: string; partitions: ProducePartition[] }[];
-    },
-  ): Promise<unknown>;
   listOffsets(request: {
     replicaId: number;
     isolationLevel: number;
@@ -86,7 +76,7 @@ interface Connection {
   socket?: { destroy(): void };
   rejectRequests(error: Error): void;
   disconnect(): Promise<unknown>;
-  send<T>(request: RawRequest<T>): Promise<T>;
+  send<T extends Throttled>(request: RawRequest<T>): Promise<T>;
 }
 
 interface ConnectionPool {
@@ -134,10 +124,8 @@ const socketFactory = require('kafkajs/src/network/socketFactory') as () => unkn
 const { createLogger } = require('kafkajs/src/loggers') as {
   createLogger: (options: { level: number; logCreator: () => (entry: KafkajsLogEntry) => void }) => unknown;
 };
-const compression = require('kafkajs/src/protocol/message/compression') as {
-  Codecs: Record<number, () => unknown>;
-};
-const { errorCodes } = require('kafkajs/src/protocol/error') as {
+const { errorCodes, createErrorFromCode } = require('kafkajs/src/protocol/error') as {
+  createErrorFromCode: (code: number) => Error;
   errorCodes: { type: string; code: number; retriable: boolean; message: string }[];
 };
 const RequestQueue = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueueState };
@@ -164,9 +152,6 @@ interface RequestQueueState {
 export const COORDINATOR = { group: 0, transaction: 1 } as const;
 export type CoordinatorKind = (typeof COORDINATOR)[keyof typeof COORDINATOR];
 
-export const CODECS = { none: 0, gzip: 1, zstd: 4 } as const;
-export type KafkaCodec = keyof typeof CODECS;
-
 let patched = false;
 
 /**
@@ -174,7 +159,7 @@ let patched = false;
  * - kafkajs arms a timer of ≤ 1 ms after every check of an empty request queue, for ever, on every connection. Nothing pending:
  *   nothing to look at; a full window of requests is looked at again when one of them is answered.
  * - it looks for timed out requests ten times a second on every connection: once is enough for timeouts of seconds.
- * - error codes that came after it get their names; zstd gets a codec (Node's own).
+ * - error codes that came after it get their names.
  */
 function patchOnce(): void {
   if (patched) return;
@@ -208,10 +193,11 @@ function patchOnce(): void {
   ] as const)
     if (!errorCodes.some((known) => known.code === code))
       errorCodes.push({ type, code, retriable: false, message: type.toLowerCase().replaceAll('_', ' ') });
-  compression.Codecs[CODECS.zstd] = () => ({
-    compress: (encoder: { buffer: Buffer }) => Promise.resolve(zstdCompressSync(encoder.buffer)),
-    decompress: (bytes: Buffer) => Promise.resolve(zstdDecompressSync(bytes)),
-  });
+}
+
+/** kafkajs's error of a code of the protocol. */
+export function errorOf(code: number): Error {
+  return createErrorFromCode(code);
 }
 
 export interface WireOptions {
@@ -333,7 +319,7 @@ export class Lanes {
   }
 
   /** Sends a request that kafkajs does not know in this form. */
-  async send<T>(nodeId: number, request: RawRequest<T>): Promise<T> {
+  async send<T extends Throttled>(nodeId: number, request: RawRequest<T>): Promise<T> {
     const broker = await this.#broker(nodeId);
     const connection = await broker.connectionPool.getConnection(0);
     return connection.send(request);

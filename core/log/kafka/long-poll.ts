@@ -118,8 +118,8 @@ export class LongPoll {
         maxWaitMs,
         maxBytes: ANSWER_BYTES,
       });
-      const fetched = await lanes.send(node, request);
-      again = this.#deliver(interests, fetched);
+      const { partitions } = await lanes.send(node, request);
+      again = this.#deliver(interests, partitions);
     } catch (error) {
       lanes.cut(node);
       if (!this.#closed) {

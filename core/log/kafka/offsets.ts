@@ -40,8 +40,8 @@ export function fetchOne(
 ): Promise<FetchedPartition> {
   const request = fetchRequest({ partitions: [wanted], uncommitted, maxWaitMs: 0, maxBytes: wanted.maxBytes });
   return calls.leader(lanes, wanted.topic, wanted.partition, async (_broker, node) => {
-    const [answer] = await lanes.send(node, request);
-    return checked(answer);
+    const { partitions } = await lanes.send(node, request);
+    return checked(partitions[0]);
   });
 }
 

@@ -11,6 +11,7 @@ import { appendRounds, type Append, type PartitionBatch } from './append-rounds.
 import type { Calls } from './calls.ts';
 import { faultOf, FencedError } from './faults.ts';
 import { COORDINATOR, type BrokerApi, type Lanes, type TopicPartitions } from './internals.ts';
+import { produceRequest, type KafkaCodec } from './produce.ts';
 
 export interface OffsetCommit {
   group: string;
@@ -24,8 +25,7 @@ export interface TransactionalProducerOptions {
   calls: Calls;
   /** How long the broker lets a transaction stand open before it gives it up, ms. */
   transactionTimeoutMs: number;
-  /** kafkajs's number of the codec. */
-  compression: number;
+  codec: KafkaCodec;
   /** Bytes of the records of one partition that go into one batch. */
   batchBytes: number;
 }
@@ -103,33 +103,35 @@ export class TransactionalProducer {
     for (const round of appendRounds(appends, batchBytes)) {
       const groups = Map.groupBy(round, ({ topic, partition }) => calls.wire.leader(topic, partition));
       await settleAll([...groups.values()].map((batches) => this.#send(batches)));
-      for (const { topic, partition, messages } of round) {
+      for (const { topic, partition, records } of round) {
         const key = `${topic}-${partition}`;
-        this.#sequences.set(key, ((this.#sequences.get(key) ?? 0) + messages.length) % 0x8000_0000);
+        this.#sequences.set(key, ((this.#sequences.get(key) ?? 0) + records.length) % 0x8000_0000);
       }
     }
   }
 
   /** Batches of one leader in one request; one by one once they have several. A batch that is sent twice is kept once. */
   async #send(batches: readonly PartitionBatch[]): Promise<void> {
-    const { calls, compression } = this.#options;
-    const topicData = [...Map.groupBy(batches, ({ topic }) => topic)].map(([topic, list]) => ({
-      topic,
-      partitions: list.map(({ partition, messages }) => ({
+    const { calls, codec } = this.#options;
+    const request = produceRequest({
+      ...this.#producer(),
+      codec,
+      timeoutMs: PRODUCE_TIMEOUT_MS,
+      batches: batches.map(({ topic, partition, records }) => ({
+        topic,
         partition,
+        records,
         firstSequence: this.#sequences.get(`${topic}-${partition}`) ?? 0,
-        messages,
       })),
-    }));
+    });
     let split = false;
     const find = (): number => {
       const nodes = new Set(batches.map(({ topic, partition }) => calls.leaderOf(topic, partition)));
       split = nodes.size > 1;
       return [...nodes][0] as number;
     };
-    await calls.repeat('produce', this.#lanes, find, async (broker) => {
-      if (split) return;
-      await broker.produce({ ...this.#producer(), acks: -1, timeout: PRODUCE_TIMEOUT_MS, compression, topicData });
+    await calls.repeat('produce', this.#lanes, find, async (_broker, node) => {
+      if (!split) await this.#lanes.send(node, request);
     });
     if (split) await settleAll(batches.map((batch) => this.#send([batch])));
   }
