@@ -2,10 +2,11 @@
  * Packed form of snapshots, catchups and updates (SPEC PV-4). A binary frame holds one or more MessagePack values back to
  * back: arrays are stream messages in this layout, maps are all other messages (down.ts).
  *
- *   [kind, partition, epoch, span, seq, timeMs, age, topics, block…]       one flat array
+ *   [kind, partition, epoch, span, seq, time, age, topics, block…]       one flat array
  *
  *   kind    0 snapshot, 1 catchup, 2 update
  *   span    seq - seqFrom
+ *   time    timeMs - 1000·epoch: epochs are seconds, so that this is short
  *   age     timeMs - base, where base is the time that the blocks' `eventMs` are told against
  *   topics  [id, channel, symbol, priceScale, sizeScale, …] flat: topics that are new, or whose scales changed. Snapshots and
  *           catchups list every topic they carry. The differences of a listed topic are taken against nothing (0).
@@ -30,6 +31,7 @@ import { applyDifference, readWireValue, wireDifference } from './wire-value.ts'
 
 export const KINDS: readonly UpdateKind[] = ['snapshot', 'catchup', 'update'];
 const HEADER_ELEMENTS = 8;
+const EPOCH_MS = 1_000;
 const TOPIC_ELEMENTS = 5;
 const MAX_SYMBOL_CHARS = LIMITS.nameChars * 2 + 1;
 /** Fields of a trades row, by place. */
@@ -95,7 +97,7 @@ export function writeMessage(writer: PackWriter, header: Header, baseMs: number,
   writer.number(header.epoch);
   writer.number(header.seq - header.seqFrom);
   writer.number(header.seq);
-  writer.number(header.timeMs);
+  writer.number(header.timeMs - header.epoch * EPOCH_MS);
   writer.number(header.timeMs - baseMs);
   writer.arrayHeader(listed * TOPIC_ELEMENTS);
   if (listed > 0) for (const block of blocks) if (block.listed) writeTopic(writer, block.info);
@@ -130,7 +132,7 @@ export function readHeader(reader: PackReader): { header: Header; ageMs: number;
   const span = reader.count(Number.MAX_SAFE_INTEGER);
   const seq = reader.count(Number.MAX_SAFE_INTEGER);
   if (span > seq) throw new PackFault('out of bounds');
-  const timeMs = reader.integer();
+  const timeMs = safe(reader.integer() + epoch * EPOCH_MS);
   return { header: { kind, partition, epoch, seqFrom: seq - span, seq, timeMs }, ageMs: reader.integer(), elements };
 }
 
