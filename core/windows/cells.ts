@@ -126,7 +126,9 @@ export function mergeCell(dst: Float64Array, d: number, src: Float64Array, s: nu
   if (low < (dst[d + CELL.low] as number)) dst[d + CELL.low] = low;
   const open = s + CELL.openPlace;
   const openMs = src[open] as number;
-  if (isBefore(openMs, src[open + 1] as number, src[open + 2] as number, src[open + 3] as number, dst, d + CELL.openPlace)) {
+  if (
+    isBefore(openMs, src[open + 1] as number, src[open + 2] as number, src[open + 3] as number, dst, d + CELL.openPlace)
+  ) {
     for (let k = CELL.open; k < CELL.close; k++) dst[d + k] = src[s + k] as number;
   }
   const rank = src[s + CELL.closeRank] as number;
@@ -134,7 +136,18 @@ export function mergeCell(dst: Float64Array, d: number, src: Float64Array, s: nu
   if (rank < 0 || rank < held) return;
   const close = s + CELL.closePlace;
   const closeMs = src[close] as number;
-  if (rank === held && isBefore(closeMs, src[close + 1] as number, src[close + 2] as number, src[close + 3] as number, dst, d + CELL.closePlace)) return;
+  if (
+    rank === held &&
+    isBefore(
+      closeMs,
+      src[close + 1] as number,
+      src[close + 2] as number,
+      src[close + 3] as number,
+      dst,
+      d + CELL.closePlace,
+    )
+  )
+    return;
   for (let k = CELL.close; k < CELL.changes; k++) dst[d + k] = src[s + k] as number;
 }
 

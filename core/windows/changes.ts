@@ -5,6 +5,7 @@ import type { Timeframe } from '#shared/timeframes.ts';
 
 /** Ticks that were counted but changed no bar, or changed one late (SPEC WN-8). */
 export interface TickCounts {
+  /** Trades that are no duplicates, whatever became of them later. */
   accepted: number;
   /** Older than the newest tick of the instrument, but before its bars were final. */
   reordered: number;
@@ -15,15 +16,41 @@ export interface TickCounts {
   duplicate: number;
   cancelled: number;
   corrected: number;
-  /** Cancels and corrections that name a trade nobody knows. */
+  /** Cancels and corrections that name a trade nobody knows (yet). */
   unknownReference: number;
+  /** Ticks that a bar cannot hold exactly (SPEC MD-3), or that are no ticks. */
+  rejected: number;
 }
 
-/** Bars of one instrument that must be computed again from raw ticks, because they are no longer in memory. */
+export function noCounts(): TickCounts {
+  return {
+    accepted: 0,
+    reordered: 0,
+    late: 0,
+    tooLate: 0,
+    duplicate: 0,
+    cancelled: 0,
+    corrected: 0,
+    unknownReference: 0,
+    rejected: 0,
+  };
+}
+
+/** A tick that was refused, by its position in the log. */
+export interface RefusedTick {
+  offset: number;
+  row: number;
+  instrument: string;
+  reason: 'not_a_tick' | 'too_precise' | 'too_large';
+}
+
+/** An instrument some of whose windows must be computed again from raw ticks. */
 export interface RecomputeRequest {
   instrument: string;
-  /** 1-minute windows that changed, by start in ms, with the number of changes to each. */
-  minutes: Map<number, number>;
+  /** Raw trades that must be read, [fromMs, toMs), by rising time and apart from each other. */
+  ranges: { fromMs: number; toMs: number }[];
+  /** Whether trades that cancels or corrections name must first be found in history. */
+  references: boolean;
 }
 
 /** Everything that changed since the last drain; of a bar or profile only its newest form. */
@@ -31,14 +58,14 @@ export interface WindowChanges {
   bars: Bar[];
   profiles: Profile[];
   stats: Stats[];
-  recompute: RecomputeRequest[];
+  refused: RefusedTick[];
 }
 
 /** Raw trades of the past, for what has left the engine's memory. */
 export interface TickHistory {
   /**
-   * All trades, cancels and corrections of the instrument with event time in [fromMs, toMs), as they stand in the log before
-   * the consumer's offset, any order, in batches.
+   * All trades, cancels and corrections of the instrument with event time in [fromMs, toMs), as they stand in the log at least up
+   * to the consumer's committed offset, any order, in batches. More is fine: the reader leaves out what it has not consumed.
    */
   trades(instrument: string, fromMs: number, toMs: number): AsyncIterable<TradeColumns>;
   /** Bars as stored for these instruments and starts, so that a revision can continue. */

@@ -25,7 +25,8 @@ export function valueArea(rows: readonly Pick<ProfileRow, 'price' | 'volume'>[])
     if (row.volume === 0n) continue;
     const best = rows[poc];
     if (best === undefined || row.volume > best.volume) poc = i;
-    else if (row.volume === best.volume && distance(row.price, twiceMiddle) < distance(best.price, twiceMiddle)) poc = i;
+    else if (row.volume === best.volume && distance(row.price, twiceMiddle) < distance(best.price, twiceMiddle))
+      poc = i;
   }
   if (poc < 0) return { poc, low: 0, high: -1, volume: 0n };
   let low = poc;

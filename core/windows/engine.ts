@@ -1,0 +1,579 @@
+/**
+ * The event-time window engine of one partition (SPEC WN-1..WN-15): trades in, bars, profiles and statistics out. Pure: it reads no
+ * clock, and what comes out depends on the log's order only, not on how the log was cut into batches.
+ *
+ * A trade touches the accumulator of its instrument's newest minute, one pane and one profile row. The accumulator is added to the
+ * five bars over it when a newer minute begins or at a drain; a trade of an older minute goes to its bars at once.
+ */
+import type { Bar, Profile, Stats } from '#shared/bars.ts';
+import type { ControlEvent } from '#shared/control.ts';
+import { POW10 } from '#shared/decimal.ts';
+import { MAX_EVENT_MS } from '#shared/event-time.ts';
+import { ACTION, NO_TRADE_ID, type QuoteColumns, type TradeColumns } from '#shared/ticks.ts';
+import { amend, count, findTrade, markOf, prunePositions, tradeKey } from './amend.ts';
+import { addTrade, CELL, FLAG, MAY } from './cells.ts';
+import type { RecomputeRequest, RefusedTick, TickCounts, WindowChanges } from './changes.ts';
+import { drainInstrument, trimTail } from './drain.ts';
+import { mayAt, type Rules } from './eligibility.ts';
+import { addProduct, addTwo } from './limbs.ts';
+import { addToPane, paneAt } from './panes.ts';
+import { barOf, cellAt, ensureProfile, flush, isFinal, placeTrade } from './place-trades.ts';
+import { ProfileTable } from './profile-table.ts';
+import { settle } from './rebuild.ts';
+import { RecomputeJob, requestOf } from './recompute.ts';
+import { restoreState, snapshotState } from './snapshot.ts';
+import { type EngineOptions, EngineState, HOT, HOT_SIZE, type Instrument, LENGTHS, MINUTE_MS } from './state.ts';
+import { eachCell, statsOf, takeQuotes } from './stats.ts';
+import { positionOf, type TailBatch } from './tail.ts';
+
+export interface DrainOptions {
+  provisional: boolean;
+  /** As `provisional` when left out. */
+  openProfiles?: boolean;
+}
+
+export interface VenueTime {
+  venue: string;
+  /** ms; -Infinity before the venue's first trade. */
+  watermarkMs: number;
+  late: number;
+  duplicates: number;
+}
+
+export interface WindowEngine {
+  readonly counts: TickCounts;
+  /** Takes a batch; the columns must stay as they are afterwards. `offset` rises from call to call. */
+  onTrades(trades: TradeColumns, offset: number): void;
+  onQuotes(quotes: QuoteColumns): void;
+  /** Control events of the trades topic; those of other topics are not for the windows. */
+  onControl(event: ControlEvent): void;
+  /** What changed since the last call. Open bars and statistics come only when `provisional`, open profiles when `openProfiles`. */
+  drain(options: DrainOptions): WindowChanges;
+  /** What must be computed again from history. Stays until the job was finished. */
+  recomputeRequests(): RecomputeRequest[];
+  /** Work on one request; nothing else may be fed in until it is finished or dropped. */
+  startRecompute(instrument: string): RecomputeJob | undefined;
+  openBars(): Bar[];
+  latestStats(): Stats[];
+  watermarks(): VenueTime[];
+  /** Whether a row of a recent batch counts nowhere: a duplicate, or refused. */
+  isIgnored(offset: number, row: number): boolean;
+  snapshot(): Uint8Array;
+  /** Takes a snapshot's state; throws RangeError when the bytes are none of this version. Afterwards the tail must be read again. */
+  restore(bytes: Uint8Array): void;
+  /** Offset from which `replayTail` must be fed; undefined when there is no tail. */
+  readonly tailFrom: number | undefined;
+  /** Reads the log's tail again after `restore`, from `tailFrom` up to where the snapshot was taken; changes no bar. */
+  replayTail(trades: TradeColumns, offset: number): void;
+}
+
+export function createWindowEngine(options: Partial<EngineOptions> = {}): WindowEngine {
+  return new Engine(options);
+}
+
+const UNUSED = new ProfileTable(-1);
+
+class Engine implements WindowEngine {
+  #state: EngineState;
+  readonly #options: Partial<EngineOptions>;
+  /** Profile of each instrument's newest minute. */
+  #profiles: ProfileTable[] = [];
+  #amended = new Uint8Array(0);
+  #tailFrom: number | undefined;
+
+  constructor(options: Partial<EngineOptions>) {
+    this.#options = options;
+    this.#state = new EngineState(options);
+  }
+
+  get counts(): TickCounts {
+    const { counts, instruments } = this.#state;
+    let open = 0;
+    for (const { amendments } of instruments) for (const a of amendments.values()) if (Number.isNaN(a.tradeMs)) open++;
+    return { ...counts, unknownReference: counts.unknownReference + open };
+  }
+
+  get tailFrom(): number | undefined {
+    return this.#tailFrom ?? this.#state.tail.fromOffset;
+  }
+
+  #indices(trades: { instruments: { values: readonly string[] } }): Int32Array {
+    const names = trades.instruments.values;
+    const result = new Int32Array(names.length);
+    for (let k = 0; k < names.length; k++) result[k] = this.#state.instrument(names[k] as string).index;
+    const count = this.#state.instruments.length;
+    while (this.#profiles.length < count) this.#profiles.push(UNUSED);
+    if (this.#amended.length < count) {
+      const wider = new Uint8Array(count * 2);
+      wider.set(this.#amended);
+      this.#amended = wider;
+    }
+    return result;
+  }
+
+  onTrades(trades: TradeColumns, offset: number): void {
+    const state = this.#state;
+    const indices = this.#indices(trades);
+    const batch: TailBatch = { trades, offset, instruments: indices, until: [] };
+    state.tail.push(batch);
+    const { hot, panes, watermarks } = state;
+    const profiles = this.#profiles;
+    const amended = this.#amended;
+    const venues = new Int32Array(indices.length);
+    for (let k = 0; k < indices.length; k++) venues[k] = (state.instruments[indices[k] as number] as Instrument).venue;
+    const { instrument, action, side, eventMs, eventSubNs, price, priceDecimals, size, sizeDecimals } = trades;
+    const { tradeId, conditions, arrival } = trades;
+    const rules = new RuleCache(state, trades);
+    let accepted = 0;
+    let reordered = 0;
+    for (let i = 0, n = trades.length; i < n; i++) {
+      const local = instrument[i] as number;
+      const x = indices[local] as number;
+      const b = x * HOT_SIZE;
+      const ms = eventMs[i] as number;
+      if (action[i] !== ACTION.trade) {
+        this.#amend(x, batch, i);
+        continue;
+      }
+      let p = price[i] as number;
+      let q = size[i] as number;
+      if (!(p > 0 && q > 0 && ms >= 0 && ms < MAX_EVENT_MS) || Math.floor(p) !== p || Math.floor(q) !== q) {
+        this.#refuse(x, batch, i, 'not_a_tick');
+        continue;
+      }
+      const pd = priceDecimals[i] as number;
+      const sd = sizeDecimals[i] as number;
+      if (pd > (hot[b + HOT.priceScale] as number) || sd > (hot[b + HOT.sizeScale] as number)) {
+        flush(state, state.instruments[x] as Instrument);
+        if (!state.grow(state.instruments[x] as Instrument, pd, sd, p, q)) {
+          this.#refuse(x, batch, i, 'too_precise');
+          continue;
+        }
+      }
+      p *= POW10[(hot[b + HOT.priceScale] as number) - pd] as number;
+      q *= POW10[(hot[b + HOT.sizeScale] as number) - sd] as number;
+      if (!(p <= Number.MAX_SAFE_INTEGER && q <= Number.MAX_SAFE_INTEGER)) {
+        this.#refuse(x, batch, i, 'too_large');
+        continue;
+      }
+      if (p > (hot[b + HOT.maxPrice] as number)) hot[b + HOT.maxPrice] = p;
+      if (q > (hot[b + HOT.maxSize] as number)) hot[b + HOT.maxSize] = q;
+      const v = venues[local] as number;
+      if (ms > (watermarks[v] as number)) watermarks[v] = ms;
+      const sub = eventSubNs[i] as number;
+      const arrived = arrival[i] as number;
+      const id = tradeId[i] as number;
+      let seq = arrived;
+      if (id >= 0) {
+        seq = id;
+        if (id === (hot[b + HOT.highId] as number) + 1 && ms >= (hot[b + HOT.runMs] as number))
+          hot[b + HOT.highId] = id;
+        else if (!this.#isNewId(x, batch, i, id, ms)) continue;
+      } else if (id !== NO_TRADE_ID && !this.#isNewText(x, batch, i)) continue;
+      accepted++;
+      if (amended[x] !== 0 && this.#meetsAmendment(x, batch, i)) continue;
+      const code = conditions[i] as number;
+      const may = code === 0 ? MAY.everything : rules.may(v, code, ms);
+      let older = false;
+      const newest = hot[b + HOT.newestMs] as number;
+      if (ms > newest) {
+        hot[b + HOT.newestMs] = ms;
+        hot[b + HOT.newestSub] = sub;
+      } else if (ms < newest || sub < (hot[b + HOT.newestSub] as number)) older = true;
+      else hot[b + HOT.newestSub] = sub;
+      if (may === 0) continue;
+      let s = side[i] as number;
+      if (s > 2) s = 0;
+      if (ms - (hot[b] as number) >= MINUTE_MS) this.#newMinute(state.instruments[x] as Instrument, ms);
+      const sinceStart = ms - (hot[b] as number);
+      if (
+        sinceStart < 0 ||
+        sinceStart >= MINUTE_MS ||
+        (watermarks[v] as number) >= (hot[b + HOT.openUntil] as number)
+      ) {
+        const t = { may, side: s, price: p, size: q, ms, sub, seq, arrival: arrived };
+        const owner = state.instruments[x] as Instrument;
+        const placement = placeTrade(state, owner, t);
+        if (placement !== 'in_time') countLate(state, v, placement);
+        else if (older) reordered++;
+        addToPane(
+          state,
+          owner,
+          ms,
+          may,
+          {
+            price: p,
+            priceDecimals: hot[b + HOT.priceScale] as number,
+            size: q,
+            sizeDecimals: hot[b + HOT.sizeScale] as number,
+          },
+          1,
+        );
+        continue;
+      }
+      if (older) reordered++;
+      hot[b + CELL.changes] = (hot[b + CELL.changes] as number) + 1;
+      if (may !== MAY.everything) {
+        addTrade(hot, b, may, s, p, q, ms, sub, seq, arrived);
+        if ((may & MAY.volume) === 0) continue;
+      } else {
+        hot[b + CELL.trades] = (hot[b + CELL.trades] as number) + 1;
+        addTwo(hot, b + CELL.volume + s * 2, q);
+        addProduct(hot, b + CELL.pv, p, q);
+        if (p > (hot[b + CELL.high] as number)) hot[b + CELL.high] = p;
+        if (p < (hot[b + CELL.low] as number)) hot[b + CELL.low] = p;
+        if (isBefore(ms, sub, seq, arrived, hot, b + CELL.openPlace)) {
+          hot[b + CELL.open] = p;
+          setPlace(hot, b + CELL.openPlace, ms, sub, seq, arrived);
+        }
+        if ((hot[b + CELL.closeRank] as number) < 1 || !isBefore(ms, sub, seq, arrived, hot, b + CELL.closePlace)) {
+          hot[b + CELL.close] = p;
+          hot[b + CELL.closeRank] = 1;
+          setPlace(hot, b + CELL.closePlace, ms, sub, seq, arrived);
+        }
+      }
+      const pane = paneAt(panes, x, ms);
+      if (pane >= 0) {
+        panes[pane + 1] = (panes[pane + 1] as number) + 1;
+        addTwo(panes, pane + 2, q);
+        panes[pane + 4] = (panes[pane + 4] as number) + p * q;
+        panes[pane + 5] = (panes[pane + 5] as number) + p;
+      }
+      (profiles[x] as ProfileTable).add(p, q, s);
+    }
+    state.counts.accepted += accepted;
+    state.counts.reordered += reordered;
+    if (trades.length > 0) state.lastArrival = arrival[trades.length - 1] as number;
+    noteUntil(state, batch);
+    if (state.tail.rows > state.options.maxTailTrades * 1.25) this.#trim();
+  }
+
+  #newMinute(instrument: Instrument, ms: number): void {
+    const state = this.#state;
+    const b = instrument.index * HOT_SIZE;
+    flush(state, instrument);
+    const startMs = Math.floor(ms / MINUTE_MS) * MINUTE_MS;
+    const { graceMs } = state.options;
+    state.hot[b] = startMs;
+    const held = cellAt(state, instrument, 0, ms);
+    const ended =
+      state.cells[held.at] === startMs && ((state.cells[held.at + CELL.flags] as number) & FLAG.ended) !== 0;
+    state.hot[b + HOT.openUntil] = ended ? Number.NEGATIVE_INFINITY : startMs + MINUTE_MS + graceMs;
+    if (state.watermark(instrument) < (state.hot[b + HOT.openUntil] as number)) {
+      this.#profiles[instrument.index] = ensureProfile(instrument, ms);
+    }
+  }
+
+  #refuse(x: number, batch: TailBatch, row: number, reason: RefusedTick['reason']): void {
+    const instrument = (this.#state.instruments[x] as Instrument).name;
+    this.#state.counts.rejected++;
+    this.#state.refused.push({ offset: batch.offset, row, instrument, reason });
+    this.#ignore(batch, row);
+  }
+
+  #ignore(batch: TailBatch, row: number): false {
+    this.#state.tail.marks.set(positionOf(batch.offset, row), { kind: 'ignored' });
+    return false;
+  }
+
+  #duplicate(batch: TailBatch, row: number): false {
+    const state = this.#state;
+    const x = batch.instruments[batch.trades.instrument[row] as number] as number;
+    const { venue } = state.instruments[x] as Instrument;
+    state.counts.duplicate++;
+    state.duplicates[venue] = (state.duplicates[venue] as number) + 1;
+    return this.#ignore(batch, row);
+  }
+
+  /** What the hot path cannot decide about an integer id (SPEC WN-10). */
+  #isNewId(x: number, batch: TailBatch, row: number, id: number, ms: number): boolean {
+    const state = this.#state;
+    const instrument = state.instruments[x] as Instrument;
+    const { hot } = state;
+    const b = x * HOT_SIZE;
+    const high = hot[b + HOT.highId] as number;
+    const { missing } = instrument;
+    const isKnown = (): boolean => findTrade(state, instrument, id, positionOf(batch.offset, row)) !== undefined;
+    if (high < 0) {
+      hot[b + HOT.highId] = id;
+      hot[b + HOT.floorId] = id;
+      return true;
+    }
+    if (ms < (hot[b + HOT.runMs] as number)) return isKnown() ? this.#duplicate(batch, row) : true;
+    if (id > high) {
+      if (id > high + 1) missing.add(high + 1, id - 1);
+      if (missing.from.length > MAX_MISSING) hot[b + HOT.floorId] = missing.forgetHalf();
+      hot[b + HOT.highId] = id;
+      return true;
+    }
+    const aboveFloor = id >= (hot[b + HOT.floorId] as number);
+    if (aboveFloor && missing.take(id)) return true;
+    if (ms <= (hot[b + HOT.newestMs] as number)) return aboveFloor || isKnown() ? this.#duplicate(batch, row) : true;
+    if (isKnown()) return this.#duplicate(batch, row);
+    missing.clear();
+    hot[b + HOT.highId] = id;
+    hot[b + HOT.floorId] = id;
+    hot[b + HOT.runMs] = ms;
+    return true;
+  }
+
+  #isNewText(x: number, batch: TailBatch, row: number): boolean {
+    const state = this.#state;
+    const instrument = state.instruments[x] as Instrument;
+    const key = tradeKey(batch.trades, row) as string;
+    const position = positionOf(batch.offset, row);
+    if (findTrade(state, instrument, key, position) !== undefined) return this.#duplicate(batch, row);
+    instrument.positions.set(key, position);
+    prunePositions(state, instrument);
+    return true;
+  }
+
+  #amend(x: number, batch: TailBatch, row: number): void {
+    const state = this.#state;
+    const instrument = state.instruments[x] as Instrument;
+    const ms = batch.trades.eventMs[row] as number;
+    if (!(ms >= 0 && ms < MAX_EVENT_MS) || !amend(state, instrument, batch, row))
+      this.#refuse(x, batch, row, 'not_a_tick');
+    this.#amended[x] = instrument.amendments.size > 0 ? 1 : 0;
+  }
+
+  /** A trade whose cancel or correction came first. True when it counts nowhere, or was placed here. */
+  #meetsAmendment(x: number, batch: TailBatch, row: number): boolean {
+    const state = this.#state;
+    const instrument = state.instruments[x] as Instrument;
+    const { trades } = batch;
+    const key = tradeKey(trades, row);
+    const amendment = key === undefined ? undefined : instrument.amendments.get(key);
+    if (amendment === undefined || !Number.isNaN(amendment.tradeMs)) return false;
+    const ms = trades.eventMs[row] as number;
+    amendment.tradeMs = ms;
+    amendment.tradeSub = trades.eventSubNs[row] as number;
+    amendment.search = false;
+    count(state, amendment);
+    state.tail.marks.set(positionOf(batch.offset, row), markOf(amendment));
+    if (amendment.cancel) return true;
+    const b = x * HOT_SIZE;
+    const may = state.eligibility.may(state.venues[instrument.venue] as string, amendment.conditions, ms);
+    if (may === 0) return true;
+    const id = trades.tradeId[row] as number;
+    const arrival = trades.arrival[row] as number;
+    const side = trades.side[row] as number;
+    const placement = placeTrade(state, instrument, {
+      may,
+      side: side > 2 ? 0 : side,
+      price: amendment.price * 10 ** ((state.hot[b + HOT.priceScale] as number) - amendment.priceDecimals),
+      size: amendment.size * 10 ** ((state.hot[b + HOT.sizeScale] as number) - amendment.sizeDecimals),
+      ms,
+      sub: trades.eventSubNs[row] as number,
+      seq: id >= 0 ? id : arrival,
+      arrival,
+    });
+    if (placement !== 'in_time') countLate(state, instrument.venue, placement);
+    if (ms > (state.hot[b + HOT.newestMs] as number)) state.hot[b + HOT.newestMs] = ms;
+    addToPane(state, instrument, ms, may, amendment, 1);
+    return true;
+  }
+
+  onQuotes(quotes: QuoteColumns): void {
+    takeQuotes(this.#state, quotes);
+    this.#indices(quotes);
+  }
+
+  onControl(event: ControlEvent): void {
+    const state = this.#state;
+    if (event.type === 'heartbeat' && event.eventMs >= 0 && event.eventMs < MAX_EVENT_MS) {
+      const venue = state.venue(event.venue);
+      if (event.eventMs > (state.watermarks[venue] as number)) state.watermarks[venue] = event.eventMs;
+    } else if (event.type === 'end_of_source') for (const venue of event.venues) this.#end(venue);
+  }
+
+  #end(venue: string): void {
+    const state = this.#state;
+    const { graceMs } = state.options;
+    for (const instrument of state.instruments) {
+      if (state.venues[instrument.venue] !== venue) continue;
+      flush(state, instrument);
+      const watermarkMs = state.watermark(instrument);
+      eachCell(state, instrument, (tf, at) => {
+        const flags = state.cells[at + CELL.flags] as number;
+        if (!isFinal(flags, state.cells[at] as number, LENGTHS[tf] as number, watermarkMs, graceMs)) {
+          state.cells[at + CELL.flags] = flags | FLAG.ended;
+        }
+      });
+      for (const profile of instrument.profiles.values()) profile.flags |= FLAG.ended;
+      state.hot[instrument.index * HOT_SIZE + HOT.openUntil] = Number.NEGATIVE_INFINITY;
+      instrument.dirty = true;
+      instrument.urgent = true;
+      instrument.hasEnded = true;
+    }
+  }
+
+  /** Rebuilds must be done before the trades they need are let go. */
+  #trim(): void {
+    for (const instrument of this.#state.instruments) settle(this.#state, instrument);
+    trimTail(this.#state);
+  }
+
+  drain({ provisional, openProfiles = provisional }: DrainOptions): WindowChanges {
+    const state = this.#state;
+    const bars: Bar[] = [];
+    const profiles: Profile[] = [];
+    const stats: Stats[] = [];
+    for (const instrument of state.instruments) {
+      drainInstrument(state, instrument, provisional, openProfiles, bars, profiles);
+      if (provisional && needsStats(state, instrument)) {
+        stats.push(statsOf(state, instrument));
+        instrument.statsDirty = false;
+      }
+    }
+    trimTail(state);
+    const spilled = state.spilled;
+    state.spilled = [];
+    const refused = state.refused;
+    state.refused = [];
+    return { bars: spilled.length === 0 ? bars : [...spilled, ...bars], profiles, stats, refused };
+  }
+
+  recomputeRequests(): RecomputeRequest[] {
+    return this.#state.instruments.flatMap((instrument) => requestOf(this.#state, instrument) ?? []);
+  }
+
+  startRecompute(name: string): RecomputeJob | undefined {
+    const instrument = this.#state.byName.get(name);
+    return instrument === undefined ? undefined : new RecomputeJob(this.#state, instrument);
+  }
+
+  openBars(): Bar[] {
+    const state = this.#state;
+    const bars: Bar[] = [];
+    for (const instrument of state.instruments) {
+      flush(state, instrument);
+      settleFlags(state, instrument, bars);
+    }
+    return bars;
+  }
+
+  latestStats(): Stats[] {
+    return this.#state.instruments.map((instrument) => statsOf(this.#state, instrument));
+  }
+
+  watermarks(): VenueTime[] {
+    return this.#state.venues.map((venue, i) => ({
+      venue,
+      watermarkMs: this.#state.watermarks[i] as number,
+      late: this.#state.late[i] as number,
+      duplicates: this.#state.duplicates[i] as number,
+    }));
+  }
+
+  isIgnored(offset: number, row: number): boolean {
+    const { marks } = this.#state.tail;
+    return marks.size > 0 && marks.get(positionOf(offset, row))?.kind === 'ignored';
+  }
+
+  snapshot(): Uint8Array {
+    for (const instrument of this.#state.instruments) flush(this.#state, instrument);
+    return snapshotState(this.#state);
+  }
+
+  restore(bytes: Uint8Array): void {
+    const state = new EngineState(this.#options);
+    this.#tailFrom = restoreState(state, bytes);
+    this.#state = state;
+    this.#profiles = [];
+    this.#amended = new Uint8Array(0);
+    this.#indices({ instruments: { values: [] } });
+    for (const instrument of state.instruments) {
+      const b = instrument.index * HOT_SIZE;
+      if (instrument.amendments.size > 0) this.#amended[instrument.index] = 1;
+      const startMs = state.hot[b] as number;
+      if (Number.isFinite(startMs)) this.#profiles[instrument.index] = ensureProfile(instrument, startMs);
+    }
+  }
+
+  replayTail(trades: TradeColumns, offset: number): void {
+    const state = this.#state;
+    this.#tailFrom = undefined;
+    const batch: TailBatch = { trades, offset, instruments: this.#indices(trades), until: [] };
+    state.tail.push(batch);
+    noteUntil(state, batch);
+    for (let row = 0; row < trades.length; row++) {
+      const id = trades.tradeId[row] as number;
+      if (id >= NO_TRADE_ID || trades.action[row] !== ACTION.trade) continue;
+      const position = positionOf(offset, row);
+      if (state.tail.marks.get(position)?.kind === 'ignored') continue;
+      const x = batch.instruments[trades.instrument[row] as number] as number;
+      (state.instruments[x] as Instrument).positions.set(tradeKey(trades, row) as string, position);
+    }
+  }
+}
+
+const MAX_MISSING = 4_096;
+
+function countLate(state: EngineState, venue: number, placement: 'late' | 'too_late'): void {
+  if (placement === 'late') state.counts.late++;
+  else state.counts.tooLate++;
+  state.late[venue] = (state.late[venue] as number) + 1;
+}
+
+function settleFlags(state: EngineState, instrument: Instrument, bars: Bar[]): void {
+  const watermarkMs = state.watermark(instrument);
+  eachCell(state, instrument, (tf, at) => {
+    const flags = state.cells[at + CELL.flags] as number;
+    if ((flags & FLAG.awaiting) !== 0) return;
+    const final = isFinal(flags, state.cells[at] as number, LENGTHS[tf] as number, watermarkMs, state.options.graceMs);
+    bars.push(barOf(state, instrument, tf, at, final));
+  });
+}
+
+function needsStats(state: EngineState, instrument: Instrument): boolean {
+  if (instrument.statsDirty) return true;
+  return instrument.hasRecent && Math.floor(state.watermark(instrument) / 1000) > instrument.statsSecond;
+}
+
+function noteUntil(state: EngineState, batch: TailBatch): void {
+  for (const index of batch.instruments) {
+    const { venue } = state.instruments[index] as Instrument;
+    if (!batch.until.some((entry) => entry.venue === venue))
+      batch.until.push({ venue, ms: state.watermarks[venue] as number });
+  }
+}
+
+/** Rules of a batch's condition codes, looked up once a batch. */
+class RuleCache {
+  readonly #state: EngineState;
+  readonly #trades: TradeColumns;
+  readonly #rules: (Rules | undefined | null)[] = [];
+
+  constructor(state: EngineState, trades: TradeColumns) {
+    this.#state = state;
+    this.#trades = trades;
+  }
+
+  may(venue: number, code: number, ms: number): number {
+    const key = venue * this.#trades.strings.values.length + code;
+    let rules = this.#rules[key];
+    if (rules === undefined) {
+      const text = this.#trades.strings.values[code] as string;
+      rules = this.#state.eligibility.rules(this.#state.venues[venue] as string, text) ?? null;
+      this.#rules[key] = rules;
+    }
+    return rules === null ? MAY.everything : mayAt(rules, ms);
+  }
+}
+
+function isBefore(ms: number, sub: number, seq: number, arrival: number, a: Float64Array, place: number): boolean {
+  const heldMs = a[place] as number;
+  if (ms !== heldMs) return ms < heldMs;
+  const heldSub = a[place + 1] as number;
+  if (sub !== heldSub) return sub < heldSub;
+  const heldSeq = a[place + 2] as number;
+  return seq === heldSeq ? arrival < (a[place + 3] as number) : seq < heldSeq;
+}
+
+function setPlace(a: Float64Array, place: number, ms: number, sub: number, seq: number, arrival: number): void {
+  a[place] = ms;
+  a[place + 1] = sub;
+  a[place + 2] = seq;
+  a[place + 3] = arrival;
+}
