@@ -7,7 +7,7 @@ import { createSupervisor } from '../ops/supervisor.ts';
 import { CliError, type CliIo } from './io.ts';
 import { loggerOf } from './log-output.ts';
 import { showProgress } from './progress.ts';
-import { summaryLines } from './summary.ts';
+import { countBars, summaryLines } from './summary.ts';
 
 /** Exit code of a command that was interrupted. */
 const INTERRUPTED = 130;
@@ -64,7 +64,7 @@ export async function replayCommand(files: readonly string[], config: Config, io
     const lines = summaryLines({
       collector: collector.summary(),
       counts: pipeline.windows.counts(),
-      bars: pipeline.windows.barsByState(),
+      bars: await countBars(base.store),
       trades: stored['trades'] ?? 0,
       quotes: stored['quotes'] ?? 0,
       elapsedMs,

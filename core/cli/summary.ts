@@ -1,12 +1,15 @@
 /** What a replay did, for people. Pure. */
 import type { BarState } from '#shared/bars.ts';
+import { TIMEFRAMES } from '#shared/timeframes.ts';
 import type { CollectorSummary } from '../collector/collector.ts';
+import type { MarketStore } from '../stores/stores.ts';
 import type { TickCounts } from '../windows/changes.ts';
 import { allRejected } from '../dev/counts.ts';
 
 export interface ReplayFigures {
   collector: CollectorSummary;
   counts: TickCounts;
+  /** Bars in the store after the replay, by state. */
   bars: Record<BarState, number>;
   /** Trades and quotes that this run put into the store, without those of earlier runs of the same replay. */
   trades: number;
@@ -16,7 +19,18 @@ export interface ReplayFigures {
 }
 
 export function number(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** How many bars of each state a store holds, over all timeframes. */
+export async function countBars(store: Pick<MarketStore, 'bars'>): Promise<Record<BarState, number>> {
+  const counts: Record<BarState, number> = { provisional: 0, final: 0, revised: 0 };
+  for (const timeframe of TIMEFRAMES) {
+    for await (const bars of store.bars({ timeframe })) for (const bar of bars) counts[bar.state]++;
+  }
+  return counts;
 }
 
 /** Lines of the summary. */

@@ -59,10 +59,9 @@ export function createSupervisor(deps: { clock: Clock; logger: Logger }): Superv
         logger.debug('service ended', { service: service.name });
       } catch (error) {
         first ??= { service: service.name, error };
-        logger.error('service failed', {
-          service: service.name,
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        });
+        const message = error instanceof Error ? error.message : String(error);
+        logger.error('service failed', { service: service.name, error: message });
+        if (error instanceof Error) logger.debug('where it failed', { service: service.name, stack: error.stack });
         fail({ service: service.name, error });
       }
     },

@@ -57,9 +57,9 @@ describe('what is printed', { timeout: 60_000 }, () => {
     const lines = (await out('profile', '--symbol', 'sample:ACME', '--format', 'csv', '--limit', '3')).split('\n');
     expect(lines).toEqual([
       'venue,symbol,start_ns,start_utc,price,volume,buy_volume,sell_volume,trade_count,is_poc,in_value_area',
-      'sample,ACME,1723161000000000000,2024-08-08T23:50:00Z,10.25,4,0,4,1,true,true',
-      'sample,ACME,1723161000000000000,2024-08-08T23:50:00Z,10.5,3,3,0,1,false,true',
+      'sample,ACME,1723161000000000000,2024-08-08T23:50:00Z,10.5,3,3,0,1,true,true',
       'sample,ACME,1723161000000000000,2024-08-08T23:50:00Z,10.75,1,0,1,1,false,false',
+      'sample,ACME,1723161300000000000,2024-08-08T23:55:00Z,10.25,4,0,4,1,true,true',
       '',
     ]);
   });
