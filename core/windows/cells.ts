@@ -38,8 +38,8 @@ export const FLAG = {
   ended: 4,
   /** Waits for a recompute from history; not handed out until then. */
   awaiting: 8,
-  /** Was handed out at least once. */
-  sent: 16,
+  /** Was handed out as revised. */
+  revisedSent: 16,
 } as const;
 
 /** What a trade may set (SPEC WN-4). */

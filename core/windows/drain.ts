@@ -1,7 +1,7 @@
 /** Hands out what changed, and lets go of what the watermark has left behind. */
 import type { Bar, Profile } from '#shared/bars.ts';
 import { CELL, CELL_SIZE, FLAG } from './cells.ts';
-import { barOf, flush, isFinal, leave, profileOf } from './place-trades.ts';
+import { barOf, flush, isFinal, leave, noteFinal, profileOf } from './place-trades.ts';
 import { settle } from './rebuild.ts';
 import {
   type EngineState,
@@ -50,7 +50,8 @@ export function drainInstrument(
       const dirty = (flags & FLAG.dirty) !== 0;
       if (final ? dirty || (flags & FLAG.finalSent) === 0 : dirty && provisional) {
         bars.push(barOf(state, instrument, tf, at, final));
-        cells[at + CELL.flags] = (flags & ~FLAG.dirty) | (final ? FLAG.finalSent : 0);
+        if (final) noteFinal(state, at);
+        else cells[at + CELL.flags] = flags & ~FLAG.dirty;
       } else if (dirty) left = true;
       if (!inMemory(tf, startMs, watermarkMs, latenessMs)) leave(state, instrument, tf, at);
       else {

@@ -5,7 +5,7 @@
  * A trade touches the accumulator of its instrument's newest minute, one pane and one profile row. The accumulator is added to the
  * five bars over it when a newer minute begins or at a drain; a trade of an older minute goes to its bars at once.
  */
-import type { Bar, Profile, Stats } from '#shared/bars.ts';
+import type { Bar, BarState, Profile, Stats } from '#shared/bars.ts';
 import type { ControlEvent } from '#shared/control.ts';
 import { POW10 } from '#shared/decimal.ts';
 import { MAX_EVENT_MS } from '#shared/event-time.ts';
@@ -17,12 +17,30 @@ import { drainInstrument, trimTail } from './drain.ts';
 import { mayAt, type Rules } from './eligibility.ts';
 import { addProduct, addTwo } from './limbs.ts';
 import { addToPane, paneAt } from './panes.ts';
-import { barOf, cellAt, ensureProfile, flush, isFinal, placeTrade } from './place-trades.ts';
+import {
+  barOf,
+  cellAt,
+  ensureProfile,
+  flush,
+  isFinal,
+  type PlacedTrade,
+  type Placement,
+  placeTrade,
+} from './place-trades.ts';
 import { ProfileTable } from './profile-table.ts';
 import { settle } from './rebuild.ts';
 import { RecomputeJob, requestOf } from './recompute.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
-import { type EngineOptions, EngineState, HOT, HOT_SIZE, type Instrument, LENGTHS, MINUTE_MS } from './state.ts';
+import {
+  type EngineOptions,
+  EngineState,
+  HOT,
+  HOT_SIZE,
+  inMemory,
+  type Instrument,
+  LENGTHS,
+  MINUTE_MS,
+} from './state.ts';
 import { eachCell, statsOf, takeQuotes } from './stats.ts';
 import { positionOf, type TailBatch } from './tail.ts';
 
@@ -56,6 +74,8 @@ export interface WindowEngine {
   openBars(): Bar[];
   latestStats(): Stats[];
   watermarks(): VenueTime[];
+  /** How many bars there have been, by the state they are in now. */
+  barsByState(): Record<BarState, number>;
   /** Whether a row of a recent batch counts nowhere: a duplicate, or refused. */
   isIgnored(offset: number, row: number): boolean;
   snapshot(): Uint8Array;
@@ -193,7 +213,7 @@ class Engine implements WindowEngine {
       ) {
         const t = { may, side: s, price: p, size: q, ms, sub, seq, arrival: arrived };
         const owner = state.instruments[x] as Instrument;
-        const placement = placeTrade(state, owner, t);
+        const placement = this.#place(owner, t);
         if (placement !== 'in_time') countLate(state, v, placement);
         else if (older) reordered++;
         addToPane(
@@ -248,6 +268,15 @@ class Engine implements WindowEngine {
     if (state.tail.rows > state.options.maxTailTrades * 1.25) this.#trim();
   }
 
+  /** Minutes wait to be rebuilt from what is in memory: done before a trade comes that memory cannot take in full. */
+  #place(instrument: Instrument, trade: PlacedTrade): Placement {
+    const state = this.#state;
+    if (instrument.rebuild.size > 0 && !inMemory(0, trade.ms, state.watermark(instrument), state.options.latenessMs)) {
+      settle(state, instrument);
+    }
+    return placeTrade(state, instrument, trade);
+  }
+
   #newMinute(instrument: Instrument, ms: number): void {
     const state = this.#state;
     const b = instrument.index * HOT_SIZE;
@@ -260,6 +289,7 @@ class Engine implements WindowEngine {
       state.cells[held.at] === startMs && ((state.cells[held.at + CELL.flags] as number) & FLAG.ended) !== 0;
     state.hot[b + HOT.openUntil] = ended ? Number.NEGATIVE_INFINITY : startMs + MINUTE_MS + graceMs;
     if (state.watermark(instrument) < (state.hot[b + HOT.openUntil] as number)) {
+      instrument.nextMs = Math.min(instrument.nextMs, startMs + MINUTE_MS + graceMs);
       this.#profiles[instrument.index] = ensureProfile(instrument, ms);
     }
   }
@@ -358,7 +388,7 @@ class Engine implements WindowEngine {
     const id = trades.tradeId[row] as number;
     const arrival = trades.arrival[row] as number;
     const side = trades.side[row] as number;
-    const placement = placeTrade(state, instrument, {
+    const placement = this.#place(instrument, {
       may,
       side: side > 2 ? 0 : side,
       price: amendment.price * 10 ** ((state.hot[b + HOT.priceScale] as number) - amendment.priceDecimals),
@@ -464,6 +494,12 @@ class Engine implements WindowEngine {
       late: this.#state.late[i] as number,
       duplicates: this.#state.duplicates[i] as number,
     }));
+  }
+
+  barsByState(): Record<BarState, number> {
+    const { settled } = this.#state;
+    const open = this.openBars().filter((bar) => bar.state === 'provisional').length;
+    return { provisional: open, final: settled.final, revised: settled.revised };
   }
 
   isIgnored(offset: number, row: number): boolean {

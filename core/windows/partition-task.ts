@@ -1,6 +1,5 @@
 /** One partition's loop: log in, engine, log out, in transactions (SPEC WN-14). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { BarState } from '#shared/bars.ts';
 import type { Clock } from '#shared/clock.ts';
 import { decodeControl, isControl } from '#shared/control.ts';
 import { decodeFrame } from '#shared/frame.ts';
@@ -42,7 +41,6 @@ export class PartitionTask {
   readonly #o: TaskOptions;
   readonly #id: string;
   engine: WindowEngine;
-  readonly bars: Record<BarState, number> = { provisional: 0, final: 0, revised: 0 };
   /** Recomputes that failed. */
   failures = 0;
   readonly #next = { trades: 0, quotes: 0 };
@@ -118,12 +116,16 @@ export class PartitionTask {
     // What the last transaction had put out already comes into being once more, and is let go.
     await this.#each(this.#next.trades, committed, (record) => this.#applyTrades(record, true));
     this.#next.trades = Math.max(this.#next.trades, committed);
-    const seen = this.engine.drain({ provisional: true });
-    for (const bar of this.engine.openBars()) this.#o.view?.bar(bar);
-    for (const stats of this.engine.latestStats()) this.#o.view?.stats(stats);
+    this.engine.drain({ provisional: true });
+    const bars = this.engine.openBars();
+    const stats = this.engine.latestStats();
+    for (const bar of bars) this.#o.view?.bar(bar);
+    for (const entry of stats) this.#o.view?.stats(entry);
+    // Open bars may not have been written since they last changed.
+    this.#outbox.add({ bars: bars.filter((bar) => bar.state === 'provisional'), profiles: [], stats });
     this.#o.view?.status(partition, this.engine.watermarks());
     this.#lastSnapshotMs = this.#o.clock.nowMs();
-    this.#o.logger.debug('windows restored', { partition, offset: this.#next.trades, bars: seen.bars.length });
+    this.#o.logger.debug('windows restored', { partition, offset: this.#next.trades, bars: bars.length });
   }
 
   async #each(from: number, to: number, visit: (record: LogRecord) => void): Promise<void> {
@@ -216,12 +218,10 @@ export class PartitionTask {
 
   #show(changes: WindowChanges): void {
     const { view, partition } = this.#o;
-    for (const bar of changes.bars) {
-      if (bar.state === 'provisional') this.bars.provisional++;
-      else this.bars[bar.state]++;
-      view?.bar(bar);
+    if (view !== undefined) {
+      for (const bar of changes.bars) view.bar(bar);
+      for (const stats of changes.stats) view.stats(stats);
     }
-    if (view !== undefined) for (const stats of changes.stats) view.stats(stats);
     for (const { offset, row, instrument, reason } of changes.refused) {
       this.#outbox.letter({
         source: `${TOPICS.trades}:${partition}`,

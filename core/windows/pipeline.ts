@@ -39,7 +39,7 @@ export interface Windows extends Service {
   /** Resolves when what the log holds now has gone through, and what came of it is committed. */
   caughtUp(): Promise<void>;
   counts(): TickCounts;
-  /** Bars handed out since the start, by state; a bar that changes is counted each time. */
+  /** How many bars there have been in this data, by the state they are in now. */
   barsByState(): Record<BarState, number>;
   /** Recomputes from history that failed and are tried again. */
   failures(): number;
@@ -107,7 +107,9 @@ export function createWindows(options: WindowsOptions): Windows {
     },
     barsByState() {
       const total: Record<BarState, number> = { provisional: 0, final: 0, revised: 0 };
-      for (const task of tasks) for (const state of Object.keys(total) as BarState[]) total[state] += task.bars[state];
+      for (const task of tasks) {
+        for (const [state, n] of Object.entries(task.engine.barsByState())) total[state as BarState] += n;
+      }
       return total;
     },
     failures: () => tasks.reduce((sum, task) => sum + task.failures, 0),

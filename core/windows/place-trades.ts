@@ -62,9 +62,23 @@ export function leave(state: EngineState, instrument: Instrument, tf: number, at
   const late = cells[at + CELL.late] as number;
   if ((flags & FLAG.awaiting) === 0 && ((flags & FLAG.dirty) !== 0 || (flags & FLAG.finalSent) === 0)) {
     state.spilled.push(barOf(state, instrument, tf, at, true));
+    noteFinal(state, at);
   }
   if (late > 0) state.departed.set(windowKey(instrument.index, tf, startMs), late);
   cells[at] = -1;
+}
+
+/** Counts a bar that is handed out as final or revised, once as each. */
+export function noteFinal(state: EngineState, at: number): void {
+  const { cells, settled } = state;
+  const flags = cells[at + CELL.flags] as number;
+  const revised = (cells[at + CELL.late] as number) > 0;
+  if ((flags & FLAG.finalSent) === 0) settled[revised ? 'revised' : 'final']++;
+  else if (revised && (flags & FLAG.revisedSent) === 0) {
+    settled.final--;
+    settled.revised++;
+  }
+  cells[at + CELL.flags] = (flags & ~FLAG.dirty) | FLAG.finalSent | (revised ? FLAG.revisedSent : 0);
 }
 
 export function isFinal(

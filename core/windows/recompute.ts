@@ -230,7 +230,16 @@ export class RecomputeJob {
       if (pending.window === 0) noteClose(state, this.#instrument, pending.startMs);
       return;
     }
+    this.#countRevised(pending, cell);
     result.bars.push(barFrom(state, this.#instrument, pending.window, cell, 0, true, this.#late(pending)));
+  }
+
+  /** A bar that was known before stood among the final ones, unless it was revised already. */
+  #countRevised(pending: PendingWindow, cell: Float64Array): void {
+    const { departed, settled } = this.#state;
+    if (departed.has(windowKey(this.#instrument.index, pending.window, pending.startMs))) return;
+    settled.revised++;
+    if ((cell[CELL.trades] as number) > pending.changes) settled.final = Math.max(0, settled.final - 1);
   }
 
   #putProfile(pending: PendingWindow, profile: ProfileTable, result: Recomputed): void {

@@ -81,6 +81,7 @@ interface Snapshot {
   watermarks: number[];
   instruments: InstrumentState[];
   counts: [string, number][];
+  settled: [final: number, revised: number];
   late: number[];
   duplicates: number[];
   marks: [number, Mark][];
@@ -99,6 +100,7 @@ export function snapshotState(state: EngineState): Uint8Array {
     watermarks: [...state.watermarks.subarray(0, state.venues.length)],
     instruments: state.instruments.map((instrument) => saveInstrument(state, instrument)),
     counts: Object.entries(state.counts),
+    settled: [state.settled.final, state.settled.revised],
     late: state.late,
     duplicates: state.duplicates,
     marks: [...state.tail.marks],
@@ -167,6 +169,7 @@ export function restoreState(state: EngineState, bytes: Uint8Array): number | un
   for (const saved of content.instruments) loadInstrument(state, saved);
   content.late.forEach((n, venue) => (state.late[venue] = n));
   content.duplicates.forEach((n, venue) => (state.duplicates[venue] = n));
+  [state.settled.final, state.settled.revised] = content.settled;
   Object.assign(state.counts, noCounts(), Object.fromEntries(content.counts));
   for (const [position, mark] of content.marks) state.tail.marks.set(position, mark);
   for (const [key, late] of content.departed) state.departed.set(key, late);

@@ -153,6 +153,8 @@ export class EngineState {
   late: number[] = [];
   duplicates: number[] = [];
   refused: RefusedTick[] = [];
+  /** Bars that are final, and that are revised. */
+  readonly settled = { final: 0, revised: 0 };
   /** Changes after final of bars that have left memory, by windowKey. */
   readonly departed = new Map<number, number>();
   /** Some of them had to be forgotten: the store knows their revisions. */
