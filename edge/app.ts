@@ -7,6 +7,7 @@ import { problem } from './gateway/problem.ts';
 import { proxyToCore } from './gateway/proxy.ts';
 import { withSecurityHeaders } from './gateway/security.ts';
 import { HUB_PATH, hubName } from './hub/hub.ts';
+import { logEvent } from './log.ts';
 
 type Gateway = Context<{ Bindings: Env }>;
 
@@ -61,7 +62,7 @@ app.get('*', async (context) => withSecurityHeaders(await context.env.ASSETS.fet
 app.notFound((context) => problem('method_not_allowed', `${context.req.method} is not served here.`));
 
 app.onError((error) => {
-  console.error(JSON.stringify({ level: 'error', message: 'A request failed', error: String(error) }));
+  logEvent('error', 'A request failed', { error: String(error) });
   return problem('internal', 'The error was written down here; asking again may help.');
 });
 

@@ -6,6 +6,7 @@ import { BEACON, BEACON_REPLY } from '#shared/protocol/beacon.ts';
 import { count, type Env } from '../env.ts';
 import { problem } from '../gateway/problem.ts';
 import { HUB_PATH, hubName } from '../hub/hub.ts';
+import { logEvent } from '../log.ts';
 import { readSseRequest, readStreamRequest } from './connect.ts';
 import type { Encoding } from './frames.ts';
 import { receive } from './messages.ts';
@@ -28,6 +29,8 @@ export class Room extends Server<Env> {
   static override options = { hibernate: true };
 
   readonly #links = new Map<number, WebSocket>();
+  /** Counts dials and hang-ups by partition: a socket that comes too late is of no use. */
+  readonly #dials = new Map<number, number>();
   #core: RoomCore | undefined;
 
   override onStart(): void {
@@ -57,7 +60,7 @@ export class Room extends Server<Env> {
     try {
       receive(this.#made, session, typeof message === 'string' ? message : bytesOf(message));
     } catch (error) {
-      console.error(JSON.stringify({ level: 'error', message: 'A client message failed', error: String(error) }));
+      logEvent('error', 'A client message failed', { error: String(error) });
       connection.close(CLOSE.internal, 'something went wrong here');
       this.#made.leave(session);
     }
@@ -147,6 +150,8 @@ export class Room extends Server<Env> {
   }
 
   async #dial(partition: number): Promise<void> {
+    const dial = (this.#dials.get(partition) ?? 0) + 1;
+    this.#dials.set(partition, dial);
     try {
       const hub = await getServerByName(this.env.HUB, hubName(partition));
       const response = await hub.fetch(`http://hub${HUB_PATH.room}`, { headers: { upgrade: 'websocket' } });
@@ -154,6 +159,10 @@ export class Room extends Server<Env> {
       if (socket === null) throw new Error(`the hub answered ${response.status}`);
       socket.binaryType = 'arraybuffer';
       socket.accept();
+      if (this.#dials.get(partition) !== dial) {
+        socket.close(1000, 'not needed any more');
+        return;
+      }
       this.#links.set(partition, socket);
       socket.addEventListener('message', (event) => {
         if (this.#links.get(partition) !== socket || typeof event.data === 'string') return;
@@ -168,14 +177,13 @@ export class Room extends Server<Env> {
       socket.addEventListener('error', end);
       this.#made.linkOpened(partition);
     } catch (error) {
-      console.warn(
-        JSON.stringify({ level: 'warn', message: 'A hub cannot be reached', partition, error: String(error) }),
-      );
-      this.#made.linkClosed(partition);
+      logEvent('warn', 'A hub cannot be reached', { partition, error: String(error) });
+      if (this.#dials.get(partition) === dial) this.#made.linkClosed(partition);
     }
   }
 
   #hangUp(partition: number): void {
+    this.#dials.set(partition, (this.#dials.get(partition) ?? 0) + 1);
     const socket = this.#links.get(partition);
     this.#links.delete(partition);
     try {

@@ -1,8 +1,8 @@
 /** The live path under drops, evictions and restarts: who was away ends with what is true. */
 import { expect, it } from 'vitest';
 import { CHANNELS, channelSpec, type Channel } from '#shared/protocol/channels.ts';
-import { PartitionState } from '#shared/protocol/state.ts';
-import { topicKey, type Row } from '#shared/protocol/topic-state.ts';
+import type { PartitionState } from '#shared/protocol/state.ts';
+import type { Row } from '#shared/protocol/topic-state.ts';
 import { TIMEFRAME_MS, type Timeframe } from '#shared/timeframes.ts';
 import { partitionOf } from '#shared/topics.ts';
 import { EdgeSim, SimClient, type Random } from '../support/edge-sim.ts';
@@ -106,12 +106,10 @@ function run(seed: number): Outcome {
   const random = rng(seed);
   const sim = new EdgeSim(random);
   const market = new Market(random);
-  const wanted = new Map<SimClient, Set<string>>();
   const conflations = [0, 50, 250, 1_000];
   for (let i = 0; i < 4; i++) {
     const client = new SimClient(sim, i % 2 === 0 ? 'msgpack' : 'json', conflations[i] ?? 0);
     sim.clients.push(client);
-    wanted.set(client, new Set());
     client.act(
       client.feed.handle({
         type: 'subscribe',

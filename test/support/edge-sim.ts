@@ -157,7 +157,7 @@ export class SimRoom {
 
   /** The memory is lost, the sockets live on. */
   evict(): void {
-    for (const partition of [...this.#links.keys()]) this.cutLink(partition);
+    for (const partition of this.#links.keys()) this.cutLink(partition);
     this.core = this.#make();
     for (const [id, { sink }] of this.sockets) {
       const { e, w, t } = JSON.parse(sink.record) as { e: Encoding; w: number; t: string };

@@ -3,7 +3,6 @@ import { WebSocketServer } from 'ws';
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
 let tick = 0;
-let late = 0;
 let stopped = false;
 
 process.on('message', (message: { type: string; symbols: number; periodMs: number }) => {
@@ -26,7 +25,6 @@ process.on('message', (message: { type: string; symbols: number; periodMs: numbe
     }
     dueMs += everyMs;
     if (performance.now() > dueMs) {
-      late++;
       dueMs = performance.now();
       setImmediate(round);
     } else setTimeout(round, dueMs - performance.now());
