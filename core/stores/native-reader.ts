@@ -52,7 +52,7 @@ export class NativeBlock {
   }
 }
 
-/** The 64-bit integer at word `at`, exact up to 2^53 - 1; NaN where the store holds ABSENT_INT64. */
+/** The 64-bit integer at word `at`, exact up to 2^53 - 1; NaN for the smallest 64-bit integer, which stands for an absent value. */
 export function int64At(words: Int32Array, at: number): number {
   const high = words[at + 1] as number;
   const low = words[at] as number;

@@ -11,9 +11,6 @@ const LOW_64 = (1n << 64n) - 1n;
 /** LowCardinality: dictionary in the block (1 << 9), to be taken as a whole (1 << 10). */
 const DICTIONARY_FLAGS = 0x600;
 
-/** What an absent number is in the store. */
-export const ABSENT_INT64 = -(2n ** 63n);
-
 export class NativeWriter {
   readonly rows: number;
   readonly #columns: Uint8Array[] = [];
@@ -122,7 +119,7 @@ export class NativeWriter {
   }
 }
 
-/** Writes an integer of at most 53 bits as two words, low first; NaN as ABSENT_INT64. */
+/** Writes an integer of at most 53 bits as two words, low first; NaN as the smallest 64-bit integer. */
 export function putInt64(words: Int32Array, at: number, value: number): void {
   if (value !== value) {
     words[at] = 0;

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS quotes
     symbol LowCardinality(String),
     event_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     receive_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
-    time DateTime64(9, 'UTC') MATERIALIZED if(toUnixTimestamp64Nano(event_time) < 0, receive_time, event_time) CODEC(Delta, ZSTD(1)),
+    time DateTime64(9, 'UTC') ALIAS if(toUnixTimestamp64Nano(event_time) < 0, receive_time, event_time),
     arrival UInt64 CODEC(Delta, ZSTD(1)),
     bid_price Int64 CODEC(T64, ZSTD(1)),
     bid_price_decimals UInt8 CODEC(ZSTD(1)),
@@ -21,11 +21,11 @@ CREATE TABLE IF NOT EXISTS quotes
     ask_size_decimals UInt8 CODEC(ZSTD(1)),
     ask_size_printed UInt8 CODEC(ZSTD(1)),
     batch UInt64 CODEC(ZSTD(1)),
-    INDEX time_range time TYPE minmax GRANULARITY 1,
+    INDEX time_range if(toUnixTimestamp64Nano(event_time) < 0, receive_time, event_time) TYPE minmax GRANULARITY 1,
     INDEX arrival_range arrival TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
-PARTITION BY toYYYYMM(time)
+PARTITION BY toYYYYMM(if(toUnixTimestamp64Nano(event_time) < 0, receive_time, event_time))
 ORDER BY (venue, symbol, arrival)
 SETTINGS
     non_replicated_deduplication_window = 1000,
