@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '#shared/clock.ts';
 import { BarBook, type ChartBar } from './chart/bar-book.ts';
 import { legendOf } from './chart/legend.ts';
+import { Places } from './data/places.ts';
 import { Watcher } from './data/watch.ts';
 import { age, clockTime, compact, decimal, delay, percent, rounded, signed } from './format.ts';
 
@@ -88,6 +89,16 @@ describe('bar book', () => {
     expect(value('volume')).toBe('12,345.6789');
     expect(value('vwap')).toBe('1.1234');
     expect(legend.find((entry) => entry.key === 'vwap')?.title).toBe('1.123456789012');
+  });
+});
+
+describe('places', () => {
+  it('MD-1 shows as many places as the longest price seen, and never fewer again', () => {
+    const places = new Places();
+    expect(places.see('a:X')).toBe(0);
+    expect(places.see('a:X', '61837.63', '1', null)).toBe(2);
+    expect(places.see('a:X', '5.1')).toBe(2);
+    expect(places.see('a:Y', '0.00000001')).toBe(8);
   });
 });
 

@@ -30,6 +30,12 @@ export function percent(fraction: string | number | null | undefined, places = 2
   return `${value < 0 ? MINUS : '+'}${text}%`;
 }
 
+/** Class of a fraction's colour; none where `percent` shows it as zero. */
+export function toneOf(fraction: number): 'up' | 'down' | '' {
+  if (!(Math.abs(fraction) >= 0.00005)) return '';
+  return fraction > 0 ? 'up' : 'down';
+}
+
 /** A float that only informs, at fixed places. */
 export function rounded(value: string | number | null | undefined, places: number): string {
   if (value === null || value === undefined) return NONE;

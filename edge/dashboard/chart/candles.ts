@@ -23,6 +23,8 @@ export interface Candles {
   update(bar: ChartBar): void;
   /** Marks the bars that were changed after they were final. */
   markRevised(bars: readonly ChartBar[]): void;
+  /** Decimal places of the price axis. */
+  setPlaces(places: number): void;
   recolour(): void;
   fit(): void;
   /** Calls with the start of the bar under the crosshair in ms; undefined when there is none. */
@@ -64,12 +66,9 @@ const MIN_BAR_PX = 5;
 /** Beyond this, a chart's axis shows fewer places than the price has; the legend shows all of them. */
 const MAX_AXIS_PLACES = 8;
 
-export function createCandles(container: HTMLElement, priceScale: number): Candles {
+export function createCandles(container: HTMLElement): Candles {
   const chart = createChart(container, { autoSize: true, crosshair: { mode: CrosshairMode.Normal } });
-  const places = Math.min(MAX_AXIS_PLACES, priceScale);
-  const candles = chart.addSeries(CandlestickSeries, {
-    priceFormat: { type: 'price', precision: places, minMove: 10 ** -places },
-  });
+  const candles = chart.addSeries(CandlestickSeries);
   const volume = chart.addSeries(HistogramSeries, {
     priceScaleId: 'volume',
     priceFormat: { type: 'volume' },
@@ -136,6 +135,10 @@ export function createCandles(container: HTMLElement, priceScale: number): Candl
     markRevised(bars) {
       revised = bars;
       mark();
+    },
+    setPlaces(places) {
+      const precision = Math.min(MAX_AXIS_PLACES, places);
+      candles.applyOptions({ priceFormat: { type: 'price', precision, minMove: 10 ** -precision } });
     },
     recolour() {
       style();

@@ -2,8 +2,9 @@ import { useRef, useState, type ReactNode } from 'react';
 import type { SymbolInfo } from '#shared/market.ts';
 import { TIMEFRAMES, type Timeframe } from '#shared/timeframes.ts';
 import { useHot, useWatch } from '../data/hooks.ts';
+import { useSession } from '../data/session.ts';
 import { useUi } from '../data/ui-state.ts';
-import { decimal, percent } from '../format.ts';
+import { decimal, percent, toneOf } from '../format.ts';
 import { directionOf, flash } from '../panels/flash.ts';
 import { Notice, Panel, write } from '../panels/panel.tsx';
 import type { ChartBar } from './bar-book.ts';
@@ -27,25 +28,26 @@ export function ChartPanel({ info, className }: { info: SymbolInfo; className: s
         </div>
       }
     >
-      <Chart key={`${info.symbol} ${timeframe} ${info.priceScale}`} info={info} timeframe={timeframe} />
+      <Chart key={`${info.symbol} ${timeframe}`} info={info} timeframe={timeframe} />
     </Panel>
   );
 }
 
 function Instrument({ info }: { info: SymbolInfo }): ReactNode {
+  const { places } = useSession();
   const price = useRef<HTMLSpanElement>(null);
   const change = useRef<HTMLSpanElement>(null);
   const before = useRef<string>(undefined);
   useHot('stats', info.symbol, ({ fields }) => {
     const now = fields?.['lastPrice'];
     if (fields === undefined || typeof now !== 'string' || !price.current || !change.current) return;
-    write(price.current, decimal(now, info.priceScale));
+    write(price.current, decimal(now, places.see(info.symbol, now)));
     const direction = directionOf(before.current, now);
     before.current = now;
     if (direction) flash(price.current, direction);
     const fraction = Number(fields['changeFraction'] ?? Number.NaN);
     write(change.current, percent(fraction), "Since the day's open (UTC)");
-    change.current.className = fraction > 0 ? 'up' : fraction < 0 ? 'down' : '';
+    change.current.className = toneOf(fraction);
   });
   return (
     <div className="instrument">
@@ -72,12 +74,13 @@ function Timeframes(): ReactNode {
 }
 
 function Chart({ info, timeframe }: { info: SymbolInfo; timeframe: Timeframe }): ReactNode {
+  const { places } = useSession();
   const container = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLDListElement>(null);
   const [attempt, setAttempt] = useState(0);
   useWatch([`bars.${timeframe}`], [info.symbol]);
   const history = useCandles(container, info, timeframe, attempt, (bar) => {
-    if (legend.current) showLegend(legend.current, bar, info.priceScale);
+    if (legend.current) showLegend(legend.current, bar, places.see(info.symbol));
   });
   return (
     <div className="chart-body">
@@ -110,8 +113,8 @@ function Missing(props: { history: HistoryState; timeframe: Timeframe; retry: ()
 }
 
 /** Keeps the elements and moves only their texts. */
-function showLegend(target: HTMLElement, bar: ChartBar | undefined, priceScale: number): void {
-  const entries = bar ? legendOf(bar, priceScale) : [];
+function showLegend(target: HTMLElement, bar: ChartBar | undefined, places: number): void {
+  const entries = bar ? legendOf(bar, places) : [];
   while (target.children.length > entries.length) target.lastElementChild?.remove();
   entries.forEach(({ key, label, value, title }, i) => {
     let entry = target.children[i];

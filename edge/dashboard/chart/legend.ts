@@ -12,11 +12,11 @@ export interface LegendEntry {
 /** Places of a VWAP that are read at a glance; the title has all of them. */
 const VWAP_EXTRA_PLACES = 2;
 
-export function legendOf(bar: ChartBar, priceScale: number): LegendEntry[] {
-  const price = (value: string | null): string => decimal(value, priceScale);
+export function legendOf(bar: ChartBar, places: number): LegendEntry[] {
+  const price = (value: string | null): string => decimal(value, places);
   const [whole = '', fraction = ''] = (bar.vwap ?? '').split('.');
   const short =
-    bar.vwap === null ? null : [whole, fraction.slice(0, priceScale + VWAP_EXTRA_PLACES)].filter(Boolean).join('.');
+    bar.vwap === null ? null : [whole, fraction.slice(0, places + VWAP_EXTRA_PLACES)].filter(Boolean).join('.');
   return [
     { key: 'time', label: '', value: `${dateTime(bar.startMs)} UTC` },
     { key: 'open', label: 'O', value: price(bar.open) },
@@ -24,7 +24,7 @@ export function legendOf(bar: ChartBar, priceScale: number): LegendEntry[] {
     { key: 'low', label: 'L', value: price(bar.low) },
     { key: 'close', label: 'C', value: price(bar.close) },
     { key: 'volume', label: 'V', value: decimal(bar.volume) },
-    { key: 'vwap', label: 'VWAP', value: decimal(short, priceScale), title: bar.vwap ?? '' },
+    { key: 'vwap', label: 'VWAP', value: decimal(short, places), title: bar.vwap ?? '' },
     { key: 'trades', label: 'trades', value: decimal(bar.tradeCount) },
     { key: 'state', label: '', value: stateText(bar) },
   ];

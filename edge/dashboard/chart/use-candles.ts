@@ -3,6 +3,7 @@ import type { SymbolInfo } from '#shared/market.ts';
 import type { Timeframe } from '#shared/timeframes.ts';
 import { useHot } from '../data/hooks.ts';
 import { fetchBars, RestError } from '../data/rest.ts';
+import { useSession } from '../data/session.ts';
 import { useUi } from '../data/ui-state.ts';
 import { BarBook, fromHistory, type ChartBar } from './bar-book.ts';
 import { createCandles, type Candles } from './candles.ts';
@@ -30,6 +31,7 @@ export function useCandles(
   attempt: number,
   onBar: (bar: ChartBar | undefined) => void,
 ): HistoryState {
+  const { places } = useSession();
   const theme = useUi((state) => state.theme);
   const [history, setHistory] = useState<HistoryState>({ loading: true, error: undefined, bars: 0 });
   const book = useRef(new BarBook());
@@ -37,6 +39,7 @@ export function useCandles(
   const newest = useRef(Number.NEGATIVE_INFINITY);
   const pointed = useRef<number>(undefined);
   const older = useRef<string>(undefined);
+  const axisPlaces = useRef<number>(undefined);
 
   const tellBar = useEffectEvent(() => onBar(book.current.get(pointed.current ?? newest.current)));
   const apply = useEffectEvent((changed: readonly ChartBar[]) => {
@@ -44,6 +47,9 @@ export function useCandles(
     const last = changed.at(-1);
     if (!chart || !last) return;
     const first = newest.current === Number.NEGATIVE_INFINITY;
+    const seen = places.see(info.symbol, ...changed.flatMap(({ open, high, low, close }) => [open, high, low, close]));
+    if (seen !== axisPlaces.current) chart.setPlaces(seen);
+    axisPlaces.current = seen;
     newest.current = Math.max(newest.current, last.startMs);
     if (first || changed.length > BULK_BARS) chart.replace(book.current.all());
     else for (const bar of changed) chart.update(bar);
@@ -79,7 +85,7 @@ export function useCandles(
 
   useEffect(() => {
     if (!container.current) return undefined;
-    const chart = createCandles(container.current, info.priceScale);
+    const chart = createCandles(container.current);
     candles.current = chart;
     chart.replace(book.current.all());
     chart.onCrosshair((startMs) => {
@@ -97,7 +103,7 @@ export function useCandles(
       candles.current = undefined;
       chart.remove();
     };
-  }, [container, info.priceScale]);
+  }, [container]);
 
   useEffect(() => {
     const abort = new AbortController();

@@ -2,6 +2,7 @@
 import { createContext, use } from 'react';
 import { connect, type EdgetapeClient } from '../../client/client.ts';
 import { systemClock } from '../../client/platform.ts';
+import { Places } from './places.ts';
 import { Pulse } from './pulse.ts';
 import { Watcher } from './watch.ts';
 
@@ -10,6 +11,7 @@ export interface Session {
   watcher: Watcher;
   /** Beats while the page is visible: ages and delays are written on it. */
   pulse: Pulse;
+  places: Places;
 }
 
 const PULSE_MS = 250;
@@ -21,7 +23,12 @@ export function openSession(): Session {
   const url = new URL('/v1/stream', location.origin);
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   const client = connect({ url: url.href, encoding, conflateMs: CONFLATE_MS });
-  return { client, watcher: new Watcher(client, systemClock), pulse: new Pulse(systemClock, PULSE_MS) };
+  return {
+    client,
+    watcher: new Watcher(client, systemClock),
+    pulse: new Pulse(systemClock, PULSE_MS),
+    places: new Places(),
+  };
 }
 
 const SessionContext = createContext<Session | undefined>(undefined);

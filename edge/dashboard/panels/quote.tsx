@@ -1,13 +1,15 @@
 import { useRef, type ReactNode, type RefObject } from 'react';
 import type { SymbolInfo } from '#shared/market.ts';
 import { useHot } from '../data/hooks.ts';
+import { useSession } from '../data/session.ts';
 import { clockTime, decimal, rounded } from '../format.ts';
 import { directionOf, flash } from './flash.ts';
 import { Panel, write } from './panel.tsx';
 
 /** Best bid and ask as the venue sent them. */
 export function QuotePanel({ info }: { info: SymbolInfo }): ReactNode {
-  const { symbol, priceScale } = info;
+  const { symbol } = info;
+  const { places } = useSession();
   const bid = useRef<HTMLElement>(null);
   const ask = useRef<HTMLElement>(null);
   const bidSize = useRef<HTMLSpanElement>(null);
@@ -19,7 +21,7 @@ export function QuotePanel({ info }: { info: SymbolInfo }): ReactNode {
   function price(target: RefObject<HTMLElement | null>, side: 'bid' | 'ask', value: unknown): void {
     if (!target.current) return;
     const text = typeof value === 'string' ? value : undefined;
-    write(target.current, decimal(text, priceScale));
+    write(target.current, decimal(text, places.see(symbol, text)));
     if (text === undefined) return;
     const direction = directionOf(before.current[side], text);
     before.current[side] = text;

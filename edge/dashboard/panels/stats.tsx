@@ -1,6 +1,7 @@
 import { useRef, type ReactNode } from 'react';
 import type { SymbolInfo } from '#shared/market.ts';
 import { useHot } from '../data/hooks.ts';
+import { useSession } from '../data/session.ts';
 import { compact, decimal, percent, rounded, signed } from '../format.ts';
 import type { Fields } from '../../client/topic.ts';
 import { Panel, write } from './panel.tsx';
@@ -41,19 +42,21 @@ const FACTS: readonly Fact[] = [
 
 /** Running figures of the symbol, and where its price stands in the range of the day. */
 export function StatsPanel({ info }: { info: SymbolInfo }): ReactNode {
-  const { symbol, priceScale } = info;
+  const { symbol } = info;
+  const { places } = useSession();
   const cells = useRef<(HTMLElement | null)[]>([]);
   const low = useRef<HTMLElement>(null);
   const high = useRef<HTMLElement>(null);
   const mark = useRef<HTMLElement>(null);
 
   useHot('stats', symbol, ({ fields }) => {
+    const shown = places.see(symbol, fields?.['dayLow'], fields?.['dayHigh'], fields?.['lastPrice']);
     FACTS.forEach(({ text }, i) => {
       const cell = cells.current[i];
-      if (cell) write(cell, fields === undefined ? '–' : text(fields, Math.max(2, priceScale)));
+      if (cell) write(cell, fields === undefined ? '–' : text(fields, Math.max(2, shown)));
     });
-    if (low.current) write(low.current, decimal(fields?.['dayLow'], priceScale));
-    if (high.current) write(high.current, decimal(fields?.['dayHigh'], priceScale));
+    if (low.current) write(low.current, decimal(fields?.['dayLow'], shown));
+    if (high.current) write(high.current, decimal(fields?.['dayHigh'], shown));
     const [from, to, at] = [Number(fields?.['dayLow']), Number(fields?.['dayHigh']), Number(fields?.['lastPrice'])];
     const share = to > from ? Math.min(1, Math.max(0, (at - from) / (to - from))) : Number.NaN;
     if (!mark.current) return;

@@ -2,6 +2,7 @@ import { useEffect, useRef, type ReactNode } from 'react';
 import type { SymbolInfo } from '#shared/market.ts';
 import type { Fields } from '../../client/topic.ts';
 import { useHot, useWatch } from '../data/hooks.ts';
+import { useSession } from '../data/session.ts';
 import { clockTime, decimal } from '../format.ts';
 import { Panel, write } from './panel.tsx';
 
@@ -11,7 +12,8 @@ const ACTIONS = [undefined, 'cancel', 'correction'] as const;
 
 /** The newest trades, newest first. The rows are made once; their texts move. */
 export function TapePanel({ info }: { info: SymbolInfo }): ReactNode {
-  const { symbol, priceScale, sizeScale } = info;
+  const { symbol, sizeScale } = info;
+  const { places } = useSession();
   const body = useRef<HTMLTableSectionElement>(null);
   const shown = useRef<(Fields | undefined)[]>([]);
   useWatch(['trades', 'quotes', 'stats'], [symbol]);
@@ -22,12 +24,13 @@ export function TapePanel({ info }: { info: SymbolInfo }): ReactNode {
   useHot('trades', symbol, ({ rows }) => {
     const table = body.current;
     if (!table) return;
+    const shownPlaces = places.see(symbol, rows.at(-1)?.['price']);
     for (let i = 0; i < ROWS; i++) {
       const trade = rows[rows.length - 1 - i];
       if (shown.current[i] === trade && trade !== undefined) continue;
       shown.current[i] = trade;
       const line = table.rows[i];
-      if (line) show(line, trade, priceScale, sizeScale);
+      if (line) show(line, trade, shownPlaces, sizeScale);
     }
   });
 
@@ -67,7 +70,7 @@ export function TapePanel({ info }: { info: SymbolInfo }): ReactNode {
   );
 }
 
-function show(line: HTMLTableRowElement, trade: Fields | undefined, priceScale: number, sizeScale: number): void {
+function show(line: HTMLTableRowElement, trade: Fields | undefined, places: number, sizeScale: number): void {
   line.hidden = trade === undefined;
   const [time, price, size, taker] = line.cells;
   if (!trade || !time || !price || !size || !taker) return;
@@ -75,7 +78,7 @@ function show(line: HTMLTableRowElement, trade: Fields | undefined, priceScale: 
   const action = ACTIONS[Number(trade['action'])];
   const colour = side === 'buy' ? 'up' : side === 'sell' ? 'down' : '';
   write(time, clockTime(Number(trade['eventMs'])));
-  write(price, decimal(trade['price'], priceScale));
+  write(price, decimal(trade['price'], places));
   price.className = `num ${colour}`;
   write(size, decimal(trade['size'], Math.min(4, sizeScale)));
   write(taker, action ?? side);

@@ -3,7 +3,7 @@ import type { SymbolInfo } from '#shared/market.ts';
 import { useHot, usePulse, useWatch } from '../data/hooks.ts';
 import { useSession } from '../data/session.ts';
 import { useUi } from '../data/ui-state.ts';
-import { age, compact, decimal, percent, rounded } from '../format.ts';
+import { age, compact, decimal, percent, rounded, toneOf } from '../format.ts';
 import { arrowOf, directionOf, flash, type Direction } from './flash.ts';
 import { write } from './panel.tsx';
 import { drawSparkline, sparkStyle } from './sparkline.ts';
@@ -22,8 +22,8 @@ const QUIET_MS = 30_000;
 
 /** One symbol. React makes the cells; the numbers are written into them as they come. */
 export function WatchRow({ info, index, top, selected, onSelect }: WatchRowProps): ReactNode {
-  const { symbol, priceScale } = info;
-  const { client } = useSession();
+  const { symbol } = info;
+  const { client, places } = useSession();
   const theme = useUi((state) => state.theme);
   const row = useRef<HTMLDivElement>(null);
   const price = useRef<HTMLSpanElement>(null);
@@ -47,7 +47,7 @@ export function WatchRow({ info, index, top, selected, onSelect }: WatchRowProps
     const direction = directionOf(last.current.price, now);
     last.current = { price: now, direction: direction ?? last.current.direction };
     if (price.current) {
-      write(price.current, decimal(now, priceScale));
+      write(price.current, decimal(now, places.see(symbol, now)));
       if (direction) flash(price.current, direction);
     }
     if (arrow.current) {
@@ -57,7 +57,7 @@ export function WatchRow({ info, index, top, selected, onSelect }: WatchRowProps
     if (change.current) {
       const fraction = Number(fields['changeFraction'] ?? Number.NaN);
       write(change.current, percent(fraction), `${decimal(fields['change'])} since the day's open (UTC)`);
-      change.current.className = fraction > 0 ? 'up' : fraction < 0 ? 'down' : '';
+      change.current.className = toneOf(fraction);
     }
     if (volume.current)
       write(volume.current, compact(fields['dayVolume']), `Volume of the day (UTC): ${decimal(fields['dayVolume'])}`);
@@ -78,6 +78,8 @@ export function WatchRow({ info, index, top, selected, onSelect }: WatchRowProps
     if (!spark.current) return;
     const closes: number[] = [];
     for (const bar of client.topic('bars.1m', symbol).getSnapshot().rows.slice(-SPARK_BARS)) {
+      // Where the line begins, so that the very first bar makes one, too.
+      if (closes.length === 0 && typeof bar['open'] === 'string') closes.push(Number(bar['open']));
       if (bar['close'] !== null && bar['close'] !== undefined) closes.push(Number(bar['close']));
     }
     drawSparkline(spark.current, closes, sparkStyle());
