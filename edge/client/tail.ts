@@ -67,7 +67,8 @@ export async function tail(options: TailOptions): Promise<number> {
   end();
   client.close();
   options.signal.removeEventListener('abort', stop);
-  if (code !== 0) stdout.write(`${refusal ?? 'ended'}\n`);
+  const error = refusal ?? 'ended';
+  if (code !== 0) stdout.write(`${format === 'json' ? JSON.stringify({ error }) : error}\n`);
   stdout.off('error', stop);
   return code;
 }

@@ -30,17 +30,29 @@ export async function buildDashboard(options: BuildOptions = {}): Promise<{ buil
   // Beside the target and then moved, so that a server of the old files never sees half of the new ones.
   const fresh = `${outDir}.${process.pid}.new`;
   const old = `${outDir}.${process.pid}.old`;
-  await build({
-    configFile: join(import.meta.dirname, 'vite.config.ts'),
-    mode: 'production',
-    logLevel: 'warn',
-    build: { outDir: fresh },
-  });
-  if (existsSync(outDir)) await rename(outDir, old);
-  await rename(fresh, outDir);
-  await writeFile(stamp, hash);
-  await rm(old, { recursive: true, force: true });
+  try {
+    await build({
+      configFile: join(import.meta.dirname, 'vite.config.ts'),
+      mode: 'production',
+      logLevel: 'warn',
+      build: { outDir: fresh },
+    });
+    if (existsSync(outDir)) await rename(outDir, old);
+    await rename(fresh, outDir);
+    await writeFile(stamp, hash);
+  } catch (error) {
+    // Another process may have put the same files there between the two moves.
+    if (!isTaken(error) || !existsSync(join(outDir, 'index.html'))) throw error;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+    await rm(old, { recursive: true, force: true });
+  }
   return { built: true, outDir };
+}
+
+function isTaken(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOENT';
 }
 
 async function sourceHash(): Promise<string> {
