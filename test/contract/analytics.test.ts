@@ -41,7 +41,7 @@ describe.skipIf(postgresMissing !== undefined)('server', () => {
   }, 60_000);
   afterAll(async () => {
     await server.stop();
-  });
+  }, 60_000);
   const openServer = async (): Promise<PostgresAnalyticsStore> => {
     const store = openPostgresAnalytics({ url: await server.database() });
     await store.migrate();

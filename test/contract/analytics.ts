@@ -43,7 +43,7 @@ export function analyticsContract(name: string, harness: AnalyticsHarness): void
     let store: AnalyticsStore;
     beforeEach(async () => {
       store = await harness.open();
-    });
+    }, 60_000);
     afterEach(async () => {
       await store.close();
     });

@@ -47,10 +47,10 @@ describe.skipIf(redisMissing !== undefined)('Redis', () => {
   let server: TestRedis;
   beforeAll(async () => {
     server = await startRedis();
-  });
+  }, 60_000);
   afterAll(async () => {
     await server.stop();
-  });
+  }, 60_000);
   cacheContract('Redis, one server', { open: () => openRedis(server.address), pass });
 
   it('keeps each kind as long as it says', async () => {
@@ -70,11 +70,11 @@ describe.skipIf(redisMissing !== undefined)('Redis behind Sentinel', () => {
   beforeAll(async () => {
     server = await startRedis();
     sentinel = await startSentinel(server.port);
-  });
+  }, 60_000);
   afterAll(async () => {
     await sentinel.stop();
     await server.stop();
-  });
+  }, 60_000);
   cacheContract('Redis, Sentinel', {
     open: (): Promise<HotCache> => openRedis(`redis+sentinel://127.0.0.1:${sentinel.port}/edgetape`),
     pass,
@@ -88,7 +88,7 @@ describe.skipIf(redisMissing !== undefined)('Redis Cluster', () => {
     nodes = await Promise.all([1, 2, 3].map(() => startRedis(settings)));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']);
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     await Promise.all(nodes.map((node) => node.stop()));
   });

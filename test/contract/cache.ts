@@ -19,7 +19,7 @@ export function cacheContract(name: string, harness: CacheHarness): void {
     let cache: HotCache;
     beforeEach(async () => {
       cache = await harness.open();
-    });
+    }, 60_000);
     afterEach(async () => {
       await cache.close();
     });

@@ -52,6 +52,7 @@ describe('analytics on PGlite', () => {
     const data = join(folder, 'killed');
     for (let round = 0; round < 5; round++) {
       const last = await writeUntilKilled(data, 1 + Math.floor(random() * 60));
+      expect(last).toBeGreaterThan(0);
       const copy = join(folder, `killed-${round}`);
       cpSync(data, copy, { recursive: true });
       const store = await openEmbeddedAnalytics(copy);
@@ -84,7 +85,7 @@ describe.skipIf(postgresMissing !== undefined)('analytics on a PostgreSQL server
   }, 60_000);
   afterAll(async () => {
     await server.stop();
-  });
+  }, 60_000);
 
   function changed(set: MigrationSet, version: number, sql: string): MigrationSet {
     const swap = (files: MigrationSet['native']): MigrationSet['native'] =>

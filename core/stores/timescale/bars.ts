@@ -187,7 +187,11 @@ export class BarTables {
       return;
     }
     const views = part === 'derived' ? ['daily_bars', 'volume_by_symbol', 'daily_returns'] : ['correlation'];
-    for (const view of views) await this.#sql`REFRESH MATERIALIZED VIEW CONCURRENTLY ${this.#sql(view)}`;
+    for (const view of views) {
+      await this.#sql`REFRESH MATERIALIZED VIEW CONCURRENTLY ${this.#sql(view)}`;
+      // PGlite has no autovacuum: without this the planner takes every view for empty and joins row by row.
+      await this.#sql`ANALYZE ${this.#sql(view)}`;
+    }
   }
 
   async retain(beforeMs: number): Promise<string[]> {
