@@ -134,6 +134,8 @@ export class HubLink {
     if (message === undefined) this.#fail('the hub sent what is no link message');
     else if (message.type === 'hello') {
       this.#attempt = 0;
+      // A hub that says hello again has lost its memory, the dictionary included.
+      this.#encoder = new LinkEncoder();
       this.#options.logger.info('Hub connected', {
         partition: this.#options.partition,
         hubEpoch: message.position?.epoch,

@@ -78,6 +78,7 @@ export class HubCore {
       this.counters.refused++;
       this.#ports.close(id, 'no link message');
     } else if (message.type === 'frame') this.#frame(message);
+    else if (message.type === 'undescribed' && !this.#asked) this.#ask();
   }
 
   roomConnected(id: string): void {

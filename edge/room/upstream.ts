@@ -120,7 +120,7 @@ export class Upstream {
 
   message(bytes: Uint8Array): UpstreamEvent {
     const message = this.#decoder.read(bytes);
-    if (message === undefined) return { type: 'broken' };
+    if (message === undefined || message.type === 'undescribed') return { type: 'broken' };
     if (message.type === 'lost') {
       this.sayAll();
       return { type: 'nothing' };

@@ -46,7 +46,8 @@ export interface Interest {
   add: string[];
   remove: string[];
 }
-export type LinkMessage = Hello | LinkFrame | Interest | { type: 'lost' } | { type: 'unknown' };
+/** `undescribed`: a frame about topics that this end was never told, for it began later than the other. */
+export type LinkMessage = Hello | LinkFrame | Interest | { type: 'lost' | 'unknown' | 'undescribed' };
 
 const integer = v.pipe(v.number(), v.safeInteger());
 const count = v.pipe(integer, v.minValue(0));
@@ -184,7 +185,7 @@ export class LinkDecoder {
     }
   }
 
-  #frame(value: unknown): LinkFrame | undefined {
+  #frame(value: unknown): LinkFrame | { type: 'undescribed' } | undefined {
     const result = v.safeParse(frameLinkSchema, value);
     if (!result.success) return undefined;
     const [, request, kind, partition, at, span, seq, timeMs, topics, deltas] = result.output;
@@ -208,7 +209,7 @@ export class LinkDecoder {
     };
     for (const [id, reset, values, rows, seqs, hash, floorSeq] of deltas) {
       const info = this.#topics.get(id);
-      if (info === undefined) return undefined;
+      if (info === undefined) return { type: 'undescribed' };
       if ((values !== null && !fits(info.channel, values)) || rows?.some((r) => !fits(info.channel, r)) === true)
         return undefined;
       if (rows !== null && seqs !== null && seqs.length !== rows.length) return undefined;

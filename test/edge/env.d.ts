@@ -1,0 +1,7 @@
+import type { Env as EdgeEnv } from '../../edge/env.ts';
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends EdgeEnv {}
+  }
+}
