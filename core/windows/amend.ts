@@ -16,6 +16,7 @@ import {
   MINUTE_MS,
   PROFILE_WINDOW,
   type TradeKey,
+  windowLength,
 } from './state.ts';
 import { positionOf, type Mark, type TailBatch } from './tail.ts';
 
@@ -73,6 +74,7 @@ export function amend(state: EngineState, instrument: Instrument, batch: TailBat
     tradeMs: Number.NaN,
     tradeSub: 0,
     watermarkMs: state.watermark(instrument),
+    ends: instrument.ends,
     search: false,
   };
   if (
@@ -100,7 +102,7 @@ export function amend(state: EngineState, instrument: Instrument, batch: TailBat
   if (position !== undefined) {
     applyInTail(state, instrument, key, position, amendment);
   } else if (!Number.isNaN(amendment.tradeMs)) {
-    changeOutside(state, instrument, amendment.tradeMs, amendment.watermarkMs);
+    changeOutside(state, instrument, amendment.tradeMs, amendment);
     count(state, amendment);
   } else amendment.search = mayBeInHistory(state, instrument, key);
   return true;
@@ -146,11 +148,9 @@ function remember(state: EngineState, instrument: Instrument, key: TradeKey, ame
 
 /** Text ids, and integer ones that were counted once, may have left the tail. Others have not come yet. */
 function mayBeInHistory(state: EngineState, instrument: Instrument, key: TradeKey): boolean {
-  if (typeof key === 'string') return true;
-  const highest = state.hot[instrument.index * HOT_SIZE + HOT.highId] as number;
-  return key <= highest
-    ? !instrument.missing.has(key)
-    : (state.hot[instrument.index * HOT_SIZE + HOT.runMs] as number) > 0;
+  const b = instrument.index * HOT_SIZE;
+  if (typeof key === 'string' || (state.hot[b + HOT.runMs] as number) > 0) return true;
+  return key <= (state.hot[b + HOT.highId] as number) && !instrument.missing.has(key);
 }
 
 /** The trade's own values, or those of its latest correction. */
@@ -192,8 +192,8 @@ function applyInTail(state: EngineState, instrument: Instrument, key: TradeKey, 
   if (!a.cancel) addToPane(state, instrument, ms, mayAfter, a, 1);
   const watermarkMs = state.watermark(instrument);
   const { latenessMs } = state.options;
-  if (!inMemory(0, ms, watermarkMs, latenessMs) || ms <= instrument.lostMs) {
-    changeOutside(state, instrument, ms, watermarkMs);
+  if (!inMemory(0, ms, watermarkMs, latenessMs) || isLost(instrument, ms)) {
+    changeOutside(state, instrument, ms, a);
     return;
   }
   flush(state, instrument);
@@ -205,8 +205,20 @@ function applyInTail(state: EngineState, instrument: Instrument, key: TradeKey, 
   instrument.statsDirty = true;
 }
 
+/** Whether a trade of the same five minutes, which a rebuild would need, has fallen out of the tail. */
+function isLost(instrument: Instrument, ms: number): boolean {
+  const length = windowLength(PROFILE_WINDOW);
+  return Math.floor(ms / length) * length <= instrument.lostMs;
+}
+
 /** A change of a trade that the tail does not hold: its windows are computed again from history. */
-export function changeOutside(state: EngineState, instrument: Instrument, ms: number, watermarkMs: number): void {
+export function changeOutside(
+  state: EngineState,
+  instrument: Instrument,
+  ms: number,
+  { watermarkMs, ends }: Pick<Amendment, 'watermarkMs' | 'ends'>,
+): void {
+  const mask = ends < instrument.ends ? ~FLAG.ended : ~0;
   const { latenessMs } = state.options;
   flush(state, instrument);
   for (let tf = 0; tf < LENGTHS.length; tf++) {
@@ -215,13 +227,13 @@ export function changeOutside(state: EngineState, instrument: Instrument, ms: nu
       continue;
     }
     const at = ensureCell(state, instrument, tf, ms);
-    change(state, at, tf, watermarkMs);
+    change(state, at, tf, watermarkMs, mask);
     state.cells[at + CELL.flags] = (state.cells[at + CELL.flags] as number) | FLAG.awaiting;
     ask(state, instrument, tf, ms, 0);
   }
   if (inMemory(PROFILE_WINDOW, ms, state.watermark(instrument), latenessMs)) {
     const profile = ensureProfile(instrument, ms);
-    changeProfile(state, profile, watermarkMs);
+    changeProfile(state, profile, watermarkMs, mask);
     profile.flags |= FLAG.awaiting;
     ask(state, instrument, PROFILE_WINDOW, ms, 0);
   } else ask(state, instrument, PROFILE_WINDOW, ms, 1);

@@ -204,7 +204,8 @@ class Engine implements WindowEngine {
       if (may === 0) continue;
       let s = side[i] as number;
       if (s > 2) s = 0;
-      if (ms - (hot[b] as number) >= MINUTE_MS) this.#newMinute(state.instruments[x] as Instrument, ms);
+      if (ms - (hot[b] as number) >= MINUTE_MS)
+        this.#newMinute(state.instruments[x] as Instrument, ms, positionOf(offset, i));
       const sinceStart = ms - (hot[b] as number);
       if (
         sinceStart < 0 ||
@@ -213,7 +214,7 @@ class Engine implements WindowEngine {
       ) {
         const t = { may, side: s, price: p, size: q, ms, sub, seq, arrival: arrived };
         const owner = state.instruments[x] as Instrument;
-        const placement = this.#place(owner, t);
+        const placement = this.#place(owner, t, positionOf(offset, i));
         if (placement !== 'in_time') countLate(state, v, placement);
         else if (older) reordered++;
         addToPane(
@@ -268,18 +269,25 @@ class Engine implements WindowEngine {
     if (state.tail.rows > state.options.maxTailTrades * 1.25) this.#trim();
   }
 
-  /** Minutes wait to be rebuilt from what is in memory: done before a trade comes that memory cannot take in full. */
-  #place(instrument: Instrument, trade: PlacedTrade): Placement {
-    const state = this.#state;
-    if (instrument.rebuild.size > 0 && !inMemory(0, trade.ms, state.watermark(instrument), state.options.latenessMs)) {
-      settle(state, instrument);
-    }
-    return placeTrade(state, instrument, trade);
+  #place(instrument: Instrument, trade: PlacedTrade, position: number): Placement {
+    this.#settleFirst(instrument, trade.ms, position);
+    return placeTrade(this.#state, instrument, trade);
   }
 
-  #newMinute(instrument: Instrument, ms: number): void {
+  /** Rebuilds what waits for it, before its cells are given away or a trade comes that memory cannot take in full. */
+  #settleFirst(instrument: Instrument, ms: number, position: number): void {
+    const { rebuild } = instrument;
+    if (rebuild.size === 0) return;
+    let oldest = ms;
+    for (const minute of rebuild) if (minute < oldest) oldest = minute;
+    const { latenessMs } = this.#state.options;
+    if (!inMemory(0, oldest, this.#state.watermark(instrument), latenessMs)) settle(this.#state, instrument, position);
+  }
+
+  #newMinute(instrument: Instrument, ms: number, position: number): void {
     const state = this.#state;
     const b = instrument.index * HOT_SIZE;
+    this.#settleFirst(instrument, ms, position);
     flush(state, instrument);
     const startMs = Math.floor(ms / MINUTE_MS) * MINUTE_MS;
     const { graceMs } = state.options;
@@ -326,7 +334,7 @@ class Engine implements WindowEngine {
     const isKnown = (): boolean => findTrade(state, instrument, id, positionOf(batch.offset, row)) !== undefined;
     if (high < 0) {
       hot[b + HOT.highId] = id;
-      hot[b + HOT.floorId] = id;
+      if (id > 0) missing.add(0, id - 1);
       return true;
     }
     if (ms < (hot[b + HOT.runMs] as number)) return isKnown() ? this.#duplicate(batch, row) : true;
@@ -341,8 +349,9 @@ class Engine implements WindowEngine {
     if (ms <= (hot[b + HOT.newestMs] as number)) return aboveFloor || isKnown() ? this.#duplicate(batch, row) : true;
     if (isKnown()) return this.#duplicate(batch, row);
     missing.clear();
+    if (id > 0) missing.add(0, id - 1);
     hot[b + HOT.highId] = id;
-    hot[b + HOT.floorId] = id;
+    hot[b + HOT.floorId] = 0;
     hot[b + HOT.runMs] = ms;
     return true;
   }
@@ -362,6 +371,7 @@ class Engine implements WindowEngine {
     const state = this.#state;
     const instrument = state.instruments[x] as Instrument;
     const ms = batch.trades.eventMs[row] as number;
+    this.#settleFirst(instrument, ms, positionOf(batch.offset, row));
     if (!(ms >= 0 && ms < MAX_EVENT_MS) || !amend(state, instrument, batch, row))
       this.#refuse(x, batch, row, 'not_a_tick');
     this.#amended[x] = instrument.amendments.size > 0 ? 1 : 0;
@@ -388,16 +398,20 @@ class Engine implements WindowEngine {
     const id = trades.tradeId[row] as number;
     const arrival = trades.arrival[row] as number;
     const side = trades.side[row] as number;
-    const placement = this.#place(instrument, {
-      may,
-      side: side > 2 ? 0 : side,
-      price: amendment.price * 10 ** ((state.hot[b + HOT.priceScale] as number) - amendment.priceDecimals),
-      size: amendment.size * 10 ** ((state.hot[b + HOT.sizeScale] as number) - amendment.sizeDecimals),
-      ms,
-      sub: trades.eventSubNs[row] as number,
-      seq: id >= 0 ? id : arrival,
-      arrival,
-    });
+    const placement = this.#place(
+      instrument,
+      {
+        may,
+        side: side > 2 ? 0 : side,
+        price: amendment.price * 10 ** ((state.hot[b + HOT.priceScale] as number) - amendment.priceDecimals),
+        size: amendment.size * 10 ** ((state.hot[b + HOT.sizeScale] as number) - amendment.sizeDecimals),
+        ms,
+        sub: trades.eventSubNs[row] as number,
+        seq: id >= 0 ? id : arrival,
+        arrival,
+      },
+      positionOf(batch.offset, row),
+    );
     if (placement !== 'in_time') countLate(state, instrument.venue, placement);
     if (ms > (state.hot[b + HOT.newestMs] as number)) state.hot[b + HOT.newestMs] = ms;
     addToPane(state, instrument, ms, may, amendment, 1);
@@ -434,7 +448,7 @@ class Engine implements WindowEngine {
       state.hot[instrument.index * HOT_SIZE + HOT.openUntil] = Number.NEGATIVE_INFINITY;
       instrument.dirty = true;
       instrument.urgent = true;
-      instrument.hasEnded = true;
+      instrument.ends++;
     }
   }
 
@@ -478,7 +492,8 @@ class Engine implements WindowEngine {
     const bars: Bar[] = [];
     for (const instrument of state.instruments) {
       flush(state, instrument);
-      settleFlags(state, instrument, bars);
+      settle(state, instrument);
+      listBars(state, instrument, bars);
     }
     return bars;
   }
@@ -552,7 +567,7 @@ function countLate(state: EngineState, venue: number, placement: 'late' | 'too_l
   state.late[venue] = (state.late[venue] as number) + 1;
 }
 
-function settleFlags(state: EngineState, instrument: Instrument, bars: Bar[]): void {
+function listBars(state: EngineState, instrument: Instrument, bars: Bar[]): void {
   const watermarkMs = state.watermark(instrument);
   eachCell(state, instrument, (tf, at) => {
     const flags = state.cells[at + CELL.flags] as number;

@@ -171,24 +171,27 @@ export function placeTrade(state: EngineState, instrument: Instrument, t: Placed
   } else ask(state, instrument, PROFILE_WINDOW, t.ms, 1);
   noteClose(state, instrument, t.ms);
   instrument.dirty = true;
-  if (placement !== 'in_time' || instrument.hasEnded) instrument.urgent = true;
+  if (placement !== 'in_time' || instrument.ends > 0) instrument.urgent = true;
   instrument.statsDirty = true;
   return placement;
 }
 
-/** Marks a cell as changed by one trade; true when it was final. */
-export function change(state: EngineState, at: number, tf: number, watermarkMs: number): boolean {
+/**
+ * Marks a cell as changed by one trade; true when it was final.
+ * @param mask flags that count: a change from before the end of the source is not late for it
+ */
+export function change(state: EngineState, at: number, tf: number, watermarkMs: number, mask = ~0): boolean {
   const { cells } = state;
   const flags = cells[at + CELL.flags] as number;
-  const final = isFinal(flags, cells[at] as number, LENGTHS[tf] as number, watermarkMs, state.options.graceMs);
+  const final = isFinal(flags & mask, cells[at] as number, LENGTHS[tf] as number, watermarkMs, state.options.graceMs);
   if (final) cells[at + CELL.late] = (cells[at + CELL.late] as number) + 1;
   cells[at + CELL.flags] = flags | FLAG.dirty;
   return final;
 }
 
-export function changeProfile(state: EngineState, profile: ProfileTable, watermarkMs: number): void {
+export function changeProfile(state: EngineState, profile: ProfileTable, watermarkMs: number, mask = ~0): void {
   const length = windowLength(PROFILE_WINDOW);
-  if (isFinal(profile.flags, profile.startMs, length, watermarkMs, state.options.graceMs)) profile.late += 1;
+  if (isFinal(profile.flags & mask, profile.startMs, length, watermarkMs, state.options.graceMs)) profile.late += 1;
   profile.flags |= FLAG.dirty;
 }
 

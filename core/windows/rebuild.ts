@@ -42,8 +42,11 @@ export function placedRow(
   return { may, side: side === 1 || side === 2 ? side : 0, price, size, ms, sub, seq, arrival };
 }
 
-/** Does what amendments have left to do: minutes from the tail, then the longer bars and the profiles over them. */
-export function settle(state: EngineState, instrument: Instrument): void {
+/**
+ * Does what amendments have left to do: minutes from the tail, then the longer bars and the profiles over them.
+ * @param before position of the row that is being taken in: from there on nothing has been counted yet
+ */
+export function settle(state: EngineState, instrument: Instrument, before = Number.POSITIVE_INFINITY): void {
   if (instrument.rebuild.size === 0) return;
   flush(state, instrument);
   const minutes = [...instrument.rebuild];
@@ -53,7 +56,7 @@ export function settle(state: EngineState, instrument: Instrument): void {
   const profileMs = windowLength(PROFILE_WINDOW);
   const profiles = new Set(minutes.map((ms) => Math.floor(ms / profileMs) * profileMs));
   for (const startMs of profiles) instrument.profiles.get(startMs)?.clear();
-  state.tail.scan(instrument.index, 0, Number.POSITIVE_INFINITY, (batch, row, _position, mark) => {
+  state.tail.scan(instrument.index, 0, before, (batch, row, _position, mark) => {
     const ms = batch.trades.eventMs[row] as number;
     const profileStart = Math.floor(ms / profileMs) * profileMs;
     if (!profiles.has(profileStart)) return;

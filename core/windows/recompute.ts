@@ -115,7 +115,7 @@ export class RecomputeJob {
       amendment.tradeMs = raw.ms;
       amendment.tradeSub = raw.sub;
       count(this.#state, amendment);
-      changeOutside(this.#state, this.#instrument, raw.ms, amendment.watermarkMs);
+      changeOutside(this.#state, this.#instrument, raw.ms, amendment);
     }
   }
 
@@ -227,6 +227,7 @@ export class RecomputeJob {
     if (state.cells[held.at] === held.startMs && (flags & FLAG.awaiting) !== 0) {
       state.cells.set(cell.subarray(CELL.trades), held.at + CELL.trades);
       state.cells[held.at + CELL.flags] = (flags & ~FLAG.awaiting) | FLAG.dirty;
+      state.cells[held.at + CELL.late] = (state.cells[held.at + CELL.late] as number) + pending.changes;
       if (pending.window === 0) noteClose(state, this.#instrument, pending.startMs);
       return;
     }
@@ -248,6 +249,7 @@ export class RecomputeJob {
       held.clear();
       held.load(profile.compact());
       held.flags = (held.flags & ~FLAG.awaiting) | FLAG.dirty;
+      held.late += pending.changes;
       return;
     }
     profile.late = this.#late(pending);

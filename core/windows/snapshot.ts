@@ -70,7 +70,7 @@ interface InstrumentState {
   lostMs: number;
   dirty: boolean;
   urgent: boolean;
-  hasEnded: boolean;
+  ends: number;
   nextMs: number;
   statsDirty: boolean;
 }
@@ -142,7 +142,7 @@ function saveInstrument(state: EngineState, instrument: Instrument): InstrumentS
     lostMs: instrument.lostMs,
     dirty: instrument.dirty,
     urgent: instrument.urgent,
-    hasEnded: instrument.hasEnded,
+    ends: instrument.ends,
     nextMs: instrument.nextMs,
     statsDirty: instrument.statsDirty,
   };
@@ -208,7 +208,7 @@ function loadInstrument(state: EngineState, saved: InstrumentState): void {
   instrument.lostMs = saved.lostMs;
   instrument.dirty = saved.dirty;
   instrument.urgent = saved.urgent;
-  instrument.hasEnded = saved.hasEnded;
+  instrument.ends = saved.ends;
   instrument.nextMs = saved.nextMs;
   instrument.statsDirty = saved.statsDirty;
 }

@@ -76,8 +76,9 @@ export interface Amendment {
   /** Event time of the trade it met; NaN while it has not met it. */
   tradeMs: number;
   tradeSub: number;
-  /** Watermark when it came. */
+  /** Watermark when it came, and how often the source had ended. */
   watermarkMs: number;
+  ends: number;
   /** The trade may be in history: look there. */
   search: boolean;
 }
@@ -107,8 +108,8 @@ export class Instrument {
   dirty = false;
   /** A bar or profile that is final was changed: to be handed out at the next drain of whatever kind. */
   urgent = false;
-  /** Its source has ended once: any of its bars may be final. */
-  hasEnded = false;
+  /** How often its source has ended: from then on any of its bars may be final. */
+  ends = 0;
   /** Watermark at which the next of its bars or profiles becomes final or leaves. */
   nextMs = Number.POSITIVE_INFINITY;
   statsDirty = false;
