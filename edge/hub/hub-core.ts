@@ -10,7 +10,7 @@ import {
   type Interest,
   type LinkFrame,
 } from '#shared/protocol/relay.ts';
-import { PartitionState, type StreamUpdate } from '#shared/protocol/state.ts';
+import { missedBehind, PartitionState, type StreamUpdate } from '#shared/protocol/state.ts';
 import { SERVER_RETENTION, topicKey } from '#shared/protocol/topic-state.ts';
 
 export interface HubPorts {
@@ -24,6 +24,8 @@ interface RoomLink {
   readonly encoder: LinkEncoder;
   readonly decoder: LinkDecoder;
   readonly interest: Set<string>;
+  /** Whether its whole interest was heard. */
+  said: boolean;
   /** The last interest heard; answers name what they answer. */
   request: number;
   /** Everything up to here that it is interested in was sent; undefined while it waits for its first answer. */
@@ -87,6 +89,7 @@ export class HubCore {
       encoder: new LinkEncoder(),
       decoder: new LinkDecoder(),
       interest: new Set(),
+      said: false,
       request: 0,
       sentSeq: undefined,
       epoch: -1,
@@ -115,10 +118,10 @@ export class HubCore {
     this.#ports.send(this.#relay, encodeHello(this.state.position()));
   }
 
-  #frame({ update }: LinkFrame): void {
+  #frame(frame: LinkFrame): void {
     this.counters.frames++;
-    if (update.partition !== this.state.partition) return;
-    const continuity = this.state.judge(update);
+    if (frame.update.partition !== this.state.partition) return;
+    const continuity = this.state.judge(frame.update);
     if (continuity === 'duplicate') return;
     if (continuity === 'gap') {
       this.counters.gaps++;
@@ -126,6 +129,8 @@ export class HubCore {
       return;
     }
     this.#asked = false;
+    const update = frame.update.kind === 'catchup' ? missedBehind(frame.update, this.state.seq) : frame.update;
+    if (update.kind === 'catchup' && update.seq <= this.state.seq) return;
     this.state.apply(update);
     for (const room of this.#rooms.values()) {
       if (room.unanswered.length > 0) for (const interest of room.unanswered.splice(0)) this.#answer(room, interest);
@@ -135,6 +140,9 @@ export class HubCore {
   }
 
   #interest(room: RoomLink, message: Interest): void {
+    // Without the whole no part is answered: a room that outlived this hub's memory says everything again.
+    if (!message.replace && !room.said) return;
+    room.said = true;
     room.request = message.request;
     if (message.replace) {
       room.interest.clear();

@@ -3,7 +3,7 @@
  * (SPEC SQ-3). Knows nothing of listeners.
  */
 import { LinkDecoder, encodeInterest } from '#shared/protocol/relay.ts';
-import { PartitionState, type StreamUpdate } from '#shared/protocol/state.ts';
+import { missedBehind, PartitionState, type StreamUpdate } from '#shared/protocol/state.ts';
 import { SERVER_RETENTION, topicKey, type TopicDelta } from '#shared/protocol/topic-state.ts';
 
 export type UpstreamEvent =
@@ -140,10 +140,15 @@ export class Upstream {
       }
       return { type: 'nothing' };
     }
-    this.head.apply(update);
-    if (update.kind === 'update') return { type: 'update', update };
+    if (update.kind === 'update') {
+      this.head.apply(update);
+      return { type: 'update', update };
+    }
+    // Asked twice from the same position, it is answered twice.
+    const missed = missedBehind(update, this.head.seq);
+    if (missed.seq > this.head.seq) this.head.apply(missed);
     this.answered = Math.max(this.answered, request);
-    return { type: 'catchup', update, request };
+    return { type: 'catchup', update: missed, request };
   }
 
   /** Takes over a snapshot. */

@@ -183,3 +183,14 @@ function catchupDelta(topic: TopicState, haveSeq: number): TopicDelta {
   }
   return delta;
 }
+
+/** What of a link's catchup lies behind `seq`: who asked twice from one position is answered twice. */
+export function missedBehind(update: StreamUpdate, seq: number): StreamUpdate {
+  if (update.seq <= seq) return { ...update, topics: [] };
+  const topics = update.topics.map((delta) => {
+    if (delta.rows === undefined || delta.seqs === undefined) return delta;
+    const { rows, seqs } = delta;
+    return { ...delta, rows: rows.filter((_, i) => (seqs[i] ?? 0) > seq), seqs: seqs.filter((at) => at > seq) };
+  });
+  return { ...update, seqFrom: Math.max(update.seqFrom, seq + 1), topics };
+}
