@@ -140,6 +140,11 @@ export class LiveView {
     return venue;
   }
 
+  /** The partition is shown by another process from now on. */
+  forget(partition: number): void {
+    this.#times.delete(partition);
+  }
+
   /** Publishes the state of the venues that changed. */
   status(partition: number, times: readonly VenueTime[]): void {
     this.#times.set(partition, times);

@@ -6,7 +6,7 @@ import { type EngineState, HOT, HOT_SIZE, type Instrument, PANE_SIZE, PANES } fr
 /** Offset of the pane of `ms`, emptied when it still held an older second; -1 when it holds a newer one. */
 export function paneAt(panes: Float64Array, index: number, ms: number): number {
   const second = Math.floor(ms / 1000);
-  const at = (index * PANES + (second % PANES)) * PANE_SIZE;
+  const at = (index * PANES + (second & (PANES - 1))) * PANE_SIZE;
   const held = panes[at] as number;
   if (held === second) return at;
   if (held > second) return -1;

@@ -55,6 +55,7 @@ export class PartitionTask {
   #open = false;
   #snapshotOwed = false;
   #stopping = false;
+  #dropped = false;
   #kick = new AbortController();
   #waiters: (() => void)[] = [];
 
@@ -67,6 +68,12 @@ export class PartitionTask {
   stop(): void {
     this.#stopping = true;
     this.#kick.abort();
+  }
+
+  /** Ends without a commit: the partition may be another process's already. */
+  drop(): void {
+    this.#dropped = true;
+    this.stop();
   }
 
   /** Resolves when everything the log holds now has been taken in and committed, open bars included. */
@@ -90,7 +97,7 @@ export class PartitionTask {
         await this.#sleep();
       }
     }
-    await this.#finishCommit(true, true);
+    if (!this.#dropped) await this.#finishCommit(true, true);
     this.#resolveWaiters(this.#waiters);
   }
 

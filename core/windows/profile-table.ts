@@ -5,6 +5,7 @@ import { addTwo, readTwo, writeTwo } from './limbs.ts';
 /** Row: price, trades, then volume by side (unknown, buy, sell), two limbs each. */
 const ROW = 8;
 const FREE = -1;
+const HIGH_WORD = 2 ** -32;
 
 export class ProfileTable {
   readonly startMs: number;
@@ -36,7 +37,7 @@ export class ProfileTable {
 
   #find(price: number): number {
     const rows = this.rows;
-    let slot = Math.imul((price ^ (price / 4_294_967_296)) | 0, 0x9e3779b1);
+    let slot = Math.imul(price ^ (price * HIGH_WORD), 0x9e3779b1);
     slot = (slot ^ (slot >>> 15)) & this.#mask;
     for (;;) {
       const at = slot * ROW;
