@@ -9,6 +9,8 @@ const port = parentPort;
 if (port === null) throw new Error('postgres-pglite-worker.ts is started by postgres-pglite.ts');
 const { folder } = workerData as { folder: string };
 const database = await PGlite.create({ dataDir: folder, relaxedDurability: false });
+// As on a server (postgres.ts), where they come with the connection.
+await database.exec(`SET TimeZone = 'UTC'; SET plan_cache_mode = 'force_custom_plan'`);
 
 port.on('message', (message: Uint8Array | 'close') => {
   void answer(message);

@@ -23,7 +23,8 @@ export function openPostgres(options: PostgresOptions): PostgresSql {
     connection: {
       application_name: 'edgetape',
       TimeZone: 'UTC',
-      // A name of a server setting: it cannot be spelt otherwise.
+      // Ranges differ from call to call; a plan for all of them at once joins row by row where this one should not.
+      plan_cache_mode: 'force_custom_plan',
       statement_timeout: statementTimeoutMs,
     },
   });

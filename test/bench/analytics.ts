@@ -19,7 +19,7 @@ const DAYS = 365;
 
 export async function run(): Promise<void> {
   console.log(
-    `method: ${INSTRUMENTS} instruments × ${DAYS} daily bars and one day of 1m bars (${INSTRUMENTS * 1_440} rows), batches of 5,000; ` +
+    `method: ${INSTRUMENTS} instruments × ${DAYS} daily and hourly bars and one day of 1m bars (${INSTRUMENTS * 1_440} rows), batches of 5,000; ` +
       'queries 200 times',
   );
   const folder = mkdtempSync(join(tmpdir(), 'edgetape-bench-analytics-'));
@@ -57,10 +57,11 @@ async function measure(name: string, store: PostgresAnalyticsStore): Promise<voi
       return bar({ instrument, startMs: START + day * DAY, open: price, high: price, low: price, close: price });
     }),
   );
+  const hours = days.map((day): Bar => ({ ...day, timeframe: '1h' }));
   const minutes = instruments.flatMap((instrument) =>
     Array.from({ length: 1_440 }, (_, i) => bar({ instrument, timeframe: '1m', startMs: START + i * 60_000 })),
   );
-  console.log(`${name}: insert ${await write(store, [...days, ...minutes])} bars/s`);
+  console.log(`${name}: insert ${await write(store, [...days, ...hours, ...minutes])} bars/s`);
   console.log(`${name}: the same again, nothing new ${await write(store, minutes)} bars/s`);
   for (const part of ['derived', 'correlation'] as const) {
     const startMs = performance.now();
