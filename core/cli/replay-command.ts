@@ -1,4 +1,5 @@
 /** `edgetape replay`: tapes through the whole core, and what came of them. */
+import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config.ts';
 import { openBase } from '../dev/embedded.ts';
 import { createPipeline } from '../dev/pipeline.ts';
@@ -9,10 +10,17 @@ import { loggerOf } from './log-output.ts';
 import { showProgress } from './progress.ts';
 import { countBars, summaryLines } from './summary.ts';
 
+/**
+ * A replay of a second or two would spend a third of one core on V8's last compiler for code that is nearly done. With this, only
+ * what runs much longer goes there; measured on the ASX tape: 0.75 instead of 1.0 CPU-seconds, and no loss on a million trades.
+ */
+const LATE_OPTIMISATION = '--invocation-count-for-turbofan=200000';
+
 /** Exit code of a command that was interrupted. */
 const INTERRUPTED = 130;
 
 export async function replayCommand(files: readonly string[], config: Config, io: CliIo): Promise<number> {
+  setFlagsFromString(LATE_OPTIMISATION);
   const logger = loggerOf(config, io);
   const source = await tapeSource(files, config.speed, io.clock);
   const base = await openBase(config, { command: 'replay', clock: io.clock, logger });
