@@ -196,10 +196,10 @@ export const OPTIONS = {
       env: 'EDGETAPE_PARTITIONS',
       flag: 'partitions',
       defaultText: '4',
-      prose: 'Partitions of the log. Cannot be changed for a data folder that exists.',
+      prose: 'Partitions of the log. Cannot be changed for a log that exists.',
     },
     1,
-    64,
+    1_000,
   ),
   host: text({
     env: 'EDGETAPE_HOST',
@@ -291,6 +291,79 @@ export const OPTIONS = {
     0,
     600_000,
   ),
+  brokers: {
+    env: 'EDGETAPE_BROKERS',
+    flag: 'brokers',
+    placeholder: 'HOST:PORT',
+    defaultText: '',
+    repeat: true,
+    separator: ',',
+    prose: 'Kafka brokers to keep the log on, several parted by commas. Empty keeps it in the data folder.',
+    read(texts) {
+      const brokers = texts.flatMap((given) => given.split(',')).filter((given) => given !== '');
+      const wrong = brokers.find((given) => !/^[A-Za-z0-9._-]+:\d{1,5}$/.test(given));
+      return wrong === undefined
+        ? { value: brokers }
+        : { fault: `must look like host:9092, several parted by commas, not "${wrong}"` };
+    },
+  } satisfies OptionSpec<string[]>,
+  clientId: text({
+    env: 'EDGETAPE_CLIENT_ID',
+    flag: 'client-id',
+    defaultText: 'edgetape',
+    prose: 'Name of this process at the brokers.',
+  }),
+  logPrefix: text({
+    env: 'EDGETAPE_LOG_PREFIX',
+    flag: 'log-prefix',
+    defaultText: '',
+    prose:
+      'Stands before the names of topics, groups and transactional ids on Kafka: several logs can share a cluster.',
+  }),
+  replicas: integer(
+    {
+      env: 'EDGETAPE_REPLICAS',
+      flag: 'replicas',
+      defaultText: '1',
+      prose: 'Copies of each partition on Kafka; 3 in production.',
+    },
+    1,
+    7,
+  ),
+  sessionTimeoutMs: integer(
+    {
+      env: 'EDGETAPE_SESSION_TIMEOUT_MS',
+      flag: 'session-timeout-ms',
+      unit: 'ms',
+      defaultText: '6000',
+      prose:
+        'A process that the brokers have not heard of for so long loses its partitions to the others. Brokers take no less than 6000 unless they are told to (group.min.session.timeout.ms).',
+    },
+    500,
+    600_000,
+  ),
+  healthPort: integer(
+    {
+      env: 'EDGETAPE_HEALTH_PORT',
+      flag: 'health-port',
+      defaultText: '0',
+      prose: 'Port on which a process of "edgetape run" answers /livez, /readyz and /metrics; 0 answers nowhere.',
+    },
+    0,
+    65_535,
+  ),
+  edgeUrl: {
+    env: 'EDGETAPE_EDGE_URL',
+    flag: 'edge-url',
+    placeholder: 'URL',
+    defaultText: '',
+    prose: 'Gateway that the relay of "edgetape run" connects to.',
+    read(texts) {
+      const given = texts.at(-1) ?? '';
+      const fine = given === '' || (URL.canParse(given) && /^(https?|wss?):$/.test(new URL(given).protocol));
+      return fine ? { value: given } : { fault: `must be an address like https://edge.example, not "${given}"` };
+    },
+  } satisfies OptionSpec<string>,
   logLevel: choice(
     {
       env: 'EDGETAPE_LOG_LEVEL',

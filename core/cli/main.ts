@@ -24,6 +24,8 @@ const STORE_KEYS: readonly OptionKey[] = [
   'clickhousePassword',
   'clickhouseDatabase',
 ];
+/** A log on Kafka, and how this process appears there. */
+const BROKER_KEYS: readonly OptionKey[] = ['brokers', 'clientId', 'logPrefix', 'replicas'];
 const LOG_KEYS: readonly OptionKey[] = ['logLevel', 'logFormat'];
 
 /** Runs one command. Resolves with the exit code: 0, 1 for data that cannot be worked with, 2 for wrong usage, 130 interrupted. */
@@ -73,19 +75,28 @@ function build(io: CliIo, done: (code: number) => void): Command {
     };
 
   addDev(command, run, io);
+  addRun(command, run, io);
   addReplay(command, run, io);
   addTail(command, run, io);
   addReads(command, run, io);
   addLog(command, run, io);
   addConfigOptions(
-    command('migrate', "Bring the store's schema up to date.", ['migrate --data-dir DIR', 'migrate --dry-run']),
-    STORE_KEYS,
+    command(
+      'migrate',
+      "Bring the store's schema up to date; with --brokers, create the topics and say where the cluster differs.",
+      ['migrate --data-dir DIR', 'migrate --dry-run', 'migrate --brokers localhost:9092 --partitions 16 --replicas 3'],
+    ),
+    [...STORE_KEYS, ...BROKER_KEYS, 'partitions'],
   )
     .option('--dry-run', 'Only say what would be applied.')
     .action(
       run(async (given) => {
-        const { migrateCommand } = await import('./migrate-command.ts');
-        return migrateCommand(configOf(given, io.env), given['dryRun'] !== undefined, io);
+        const config = configOf(given, io.env);
+        const dryRun = given['dryRun'] !== undefined;
+        const { migrateCommand, migrateTopicsCommand } = await import('./migrate-command.ts');
+        return config.brokers.length > 0
+          ? migrateTopicsCommand(config, dryRun, io)
+          : migrateCommand(config, dryRun, io);
       }),
     );
   addConfigOptions(
@@ -147,6 +158,42 @@ function addDev(command: Define, run: Run, io: CliIo): void {
   dev.action(run(async (given) => (await import('./dev-command.ts')).devCommand(configOf(given, io.env), io)));
 }
 
+function addRun(command: Define, run: Run, io: CliIo): void {
+  const roles = command(
+    'run',
+    'Run roles of the core over Kafka: collector, windows, sink, query, relay. Any number of processes of each.',
+    [
+      'run windows --brokers localhost:9092',
+      'run sink,query --brokers localhost:9092 --data-dir DIR --port 8787',
+      'run collector --brokers localhost:9092 --feed binance:btcusdt',
+    ],
+  );
+  roles.argument('<roles>', 'one or more roles, parted by commas');
+  addConfigOptions(roles, [
+    ...BROKER_KEYS,
+    'partitions',
+    'sessionTimeoutMs',
+    'healthPort',
+    'tape',
+    'feed',
+    'feedUrl',
+    'speed',
+    'seed',
+    'rate',
+    'host',
+    'port',
+    ...STORE_KEYS,
+    'edgeUrl',
+    'relaySecret',
+    'requestTimeoutMs',
+    'drainTimeoutMs',
+    ...LOG_KEYS,
+  ]);
+  roles.action(
+    run(async (given, names = '') => (await import('./run-command.ts')).runCommand(names, configOf(given, io.env), io)),
+  );
+}
+
 function addReplay(command: Define, run: Run, io: CliIo): void {
   const replay = command(
     'replay',
@@ -159,11 +206,18 @@ function addReplay(command: Define, run: Run, io: CliIo): void {
   );
   replay.argument('<files...>', 'tapes: CSV or raw captures, plain or gzip; several are merged by time');
   const defaults = { speed: 'max', ...QUIET } as const;
-  addConfigOptions(replay, ['speed', 'partitions', ...STORE_KEYS, 'drainTimeoutMs', ...LOG_KEYS], defaults);
+  addConfigOptions(
+    replay,
+    ['speed', 'partitions', ...STORE_KEYS, ...BROKER_KEYS, 'drainTimeoutMs', ...LOG_KEYS],
+    defaults,
+  );
   replay.action(
     run(async (given, files) => {
       const config = configOf(given, io.env, defaults);
-      return (await import('./replay-command.ts')).replayCommand(files as unknown as string[], config, io);
+      const tapes = files as unknown as string[];
+      return config.brokers.length > 0
+        ? (await import('./replay-kafka-command.ts')).replayKafkaCommand(tapes, config, io)
+        : (await import('./replay-command.ts')).replayCommand(tapes, config, io);
     }),
   );
 }

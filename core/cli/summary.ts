@@ -33,12 +33,10 @@ export async function countBars(store: Pick<MarketStore, 'bars'>): Promise<Recor
   return counts;
 }
 
-/** Lines of the summary. */
-export function summaryLines(figures: ReplayFigures): string[] {
-  const { collector, counts, bars } = figures;
+/** What became of the rows, as far as the collector knows; with the windows' counts, as far as they know too. */
+export function collectorLines(collector: CollectorSummary, counts?: TickCounts): string[] {
   const rejected = Object.entries(allRejected(collector, counts)).sort(([a], [b]) => (a < b ? -1 : 1));
   const rejectedTotal = rejected.reduce((sum, [, count]) => sum + count, 0);
-  const seconds = figures.elapsedMs / 1000;
   const lines = [
     `read       ${number(collector.read)} rows`,
     `accepted   ${number(collector.accepted.trades)} trades, ${number(collector.accepted.quotes)} quotes`,
@@ -46,6 +44,14 @@ export function summaryLines(figures: ReplayFigures): string[] {
   ];
   if (collector.ignored > 0) lines.push(`ignored    ${number(collector.ignored)} messages of other kinds`);
   if (collector.gaps > 0) lines.push(`gaps       ${number(collector.gaps)} in trade ids`);
+  return lines;
+}
+
+/** Lines of the summary. */
+export function summaryLines(figures: ReplayFigures): string[] {
+  const { collector, counts, bars } = figures;
+  const seconds = figures.elapsedMs / 1000;
+  const lines = collectorLines(collector, counts);
   lines.push(
     `order      ${number(counts.reordered)} reordered, ${number(counts.late)} late, ${number(counts.tooLate)} recomputed, ${number(counts.duplicate)} duplicates`,
     `changes    ${number(counts.cancelled)} cancelled, ${number(counts.corrected)} corrected, ${number(counts.unknownReference)} naming an unknown trade`,

@@ -1,10 +1,12 @@
 /** Ticks from sources into the log: numbered, partitioned, framed, one transaction with the place they came from (SPEC LG-6). */
 import type { Clock } from '#shared/clock.ts';
+import { utf8Decode, utf8Encode } from '#shared/text.ts';
 import { TOPICS } from '#shared/topics.ts';
 import type { Log } from '../log/log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Service } from '../service.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { firstArrivalOf } from './arrival-ranges.ts';
 import { sleep } from './pacing.ts';
 import type { Source, SourceBatch } from './source.ts';
 import {
@@ -44,6 +46,13 @@ export interface CollectorOptions {
   logger: Logger;
   /** A partition that gets no tick of a live venue for this long is told the time. */
   heartbeatMs?: number;
+  /**
+   * Set where several collectors fill one log: transactions are then written under `collector-<name>`, which another process of the
+   * same name takes away, and arrival numbers come from a range of the name's own (SPEC TK-1). Its sources must be no other's.
+   */
+  name?: string;
+  /** This process, among those that may collect under `name`: kept in the log when the name is taken (`ownerOf`). */
+  owner?: string;
   /** After every commit. */
   onProgress?: (summary: CollectorSummary) => void;
 }
@@ -51,6 +60,8 @@ export interface CollectorOptions {
 export type Collector = Service & {
   /** What is in the log of these sources, earlier runs included. */
   summary(): CollectorSummary;
+  /** Rows that wait for the log. */
+  waitingRows(): number;
 };
 
 interface Entry {
@@ -60,6 +71,14 @@ interface Entry {
 
 /** Something for the next transaction. */
 type Work = { entry: Entry; batch: SourceBatch } | { entry: Entry; ended: true } | { heartbeats: true };
+
+const OWNER_STORE = 'collector-owners';
+
+/** Who took the name last: one that lost it to the broker's timeout, and not to another process, may take it again. */
+export async function ownerOf(log: Log, name: string): Promise<string | undefined> {
+  const owner = await log.getState(OWNER_STORE, name);
+  return owner === undefined ? undefined : utf8Decode(owner);
+}
 
 export function createCollector(options: CollectorOptions): Collector {
   return new LogCollector(options);
@@ -99,6 +118,10 @@ class LogCollector implements Collector {
     return sum;
   }
 
+  waitingRows(): number {
+    return this.#waitingRows;
+  }
+
   async run(): Promise<void> {
     this.#running = true;
     const stopHeartbeats = this.#startHeartbeats();
@@ -120,16 +143,36 @@ class LogCollector implements Collector {
     if (this.#running) await this.#finished.promise;
   }
 
+  async #sign(name: string): Promise<void> {
+    const { owner } = this.#options;
+    if (owner === undefined) return;
+    const transaction = await this.#log.transaction(this.#transactionalId);
+    transaction.putState(OWNER_STORE, name, utf8Encode(owner));
+    await transaction.commit();
+  }
+
+  get #transactionalId(): string {
+    const { name } = this.#options;
+    return name === undefined ? 'collector' : `collector-${name}`;
+  }
+
   /** Takes up where the log says that these sources were. Arrival numbers go on over all sources that ever were. */
   async #restore(): Promise<void> {
-    const { partitions } = this.#options;
+    const { partitions, name } = this.#options;
     await this.#log.ensureTopics([
       { name: TOPICS.trades, partitions },
       { name: TOPICS.quotes, partitions },
       { name: TOPICS.deadLetter, partitions: 1 },
     ]);
+    if (name !== undefined) {
+      await this.#log.fence(this.#transactionalId);
+      await this.#sign(name);
+      this.#arrival = await firstArrivalOf(this.#log, name);
+    }
+    const ours = new Set(this.#entries.map(({ source }) => source.id));
     const kept = new Map<string, SourceState>();
     for (const { key, value } of await this.#log.listState(COLLECTOR_STORE)) {
+      if (name !== undefined && !ours.has(key)) continue;
       const state = decodeSourceState(value);
       kept.set(key, state);
       this.#arrival = Math.max(this.#arrival, state.arrival);
@@ -209,7 +252,7 @@ class LogCollector implements Collector {
   }
 
   async #commit(work: readonly Work[]): Promise<void> {
-    const transaction = await this.#log.transaction('collector');
+    const transaction = await this.#log.transaction(this.#transactionalId);
     const drafts = new Map<Entry, SourceState>();
     const writer = new TransactionWriter(transaction, this.#options.partitions);
     let arrival = this.#arrival;

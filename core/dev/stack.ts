@@ -16,13 +16,14 @@ import { version } from '../ops/version.ts';
 import { createQueryApp } from '../query/app.ts';
 import { createLiveState, teePublisher } from '../query/live-state.ts';
 import { startQueryServer } from '../query/server.ts';
-import { nextEpoch, type EpochStore } from '../relay/epoch.ts';
+import { nextEpoch } from '../relay/epoch.ts';
 import { createRelay, type Relay } from '../relay/relay.ts';
 import type { MarketStore } from '../stores/stores.ts';
 import { buildDashboard, DASHBOARD_DIR } from './dashboard.ts';
 import { countsOf } from './counts.ts';
 import { startEdge } from './edge-host.ts';
 import { openBase } from './embedded.ts';
+import { epochStore } from './epoch-store.ts';
 import { createHealthProbe } from './health.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { keepingSignals } from './signals.ts';
@@ -179,21 +180,6 @@ async function openEdge(
     }),
   );
   return { ...edge, secret };
-}
-
-function epochStore(log: Log): EpochStore {
-  return {
-    async load() {
-      const kept = await log.getState('relay', 'epoch');
-      const epoch = kept === undefined ? Number.NaN : Number(Buffer.from(kept).toString());
-      return Number.isSafeInteger(epoch) ? epoch : undefined;
-    },
-    async save(epoch) {
-      const transaction = await log.transaction('relay-epoch');
-      transaction.putState('relay', 'epoch', Buffer.from(String(epoch)));
-      await transaction.commit();
-    },
-  };
 }
 
 function checks(log: Log, store: MarketStore, parts: Parts, withEdge: boolean) {

@@ -13,7 +13,9 @@ import { partitionOf } from '#shared/topics.ts';
 import type { Clock } from '#shared/clock.ts';
 import { silentLogger, type Logger } from '../ops/logger.ts';
 import { IdLocks } from './id-locks.ts';
+import type { Assignment } from './assignment.ts';
 import { Calls } from './kafka/calls.ts';
+import { GroupMember } from './kafka/group-member.ts';
 import { COORDINATOR, Wire, type Lanes } from './kafka/internals.ts';
 import type { KafkaCodec } from './kafka/produce.ts';
 import { LongPoll } from './kafka/long-poll.ts';
@@ -54,6 +56,11 @@ export interface KafkaLogOptions {
 export interface KafkaLog extends Log {
   /** What differs between the cluster and the specs, a sentence each; empty when nothing does. Changes nothing. */
   drift(topics: readonly TopicSpec[]): Promise<string[]>;
+  /**
+   * A share of the work of `role`, by a group named `<role>-members`: apart from the group of the offsets, which are committed in
+   * transactions by whoever holds the fence.
+   */
+  membership(role: string, options?: { sessionTimeoutMs?: number; rebalanceTimeoutMs?: number }): Assignment;
 }
 
 /** Uncompressed bytes of one batch of one partition. */
@@ -83,6 +90,7 @@ class KafkaBackedLog implements KafkaLog {
     Pick<KafkaLogOptions, 'prefix' | 'codec' | 'transactionTimeoutMs' | 'replicas' | 'statePartitions'>
   >;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #wire: Wire;
   readonly #calls: Calls;
   readonly #lanes: Lanes;
@@ -100,6 +108,7 @@ class KafkaBackedLog implements KafkaLog {
     const { prefix = '', codec = 'zstd', transactionTimeoutMs = 30_000, replicas = 1, statePartitions = 16 } = options;
     this.#options = { prefix, codec, transactionTimeoutMs, replicas, statePartitions };
     this.#clock = options.clock;
+    this.#logger = logger;
     this.#wire = new Wire({
       brokers: options.brokers,
       clientId: options.clientId,
@@ -174,6 +183,17 @@ class KafkaBackedLog implements KafkaLog {
     return [...this.#wire.topics()]
       .filter(([name]) => name.startsWith(prefix) && name !== prefix + stateTopic(1).name)
       .map(([name, partitions]) => ({ name: name.slice(prefix.length), partitions }));
+  }
+
+  membership(role: string, options: { sessionTimeoutMs?: number; rebalanceTimeoutMs?: number } = {}): Assignment {
+    const { sessionTimeoutMs = 6_000, rebalanceTimeoutMs = 15_000 } = options;
+    return new GroupMember({
+      calls: this.#calls,
+      groupId: `${this.#options.prefix}${role}-members`,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      logger: this.#logger,
+    });
   }
 
   async fence(transactionalId: string): Promise<void> {

@@ -10,6 +10,12 @@ export interface MetricsDeps {
   relay(): readonly RelayPartitionStatus[];
   live: LiveState;
   clock: Clock;
+  /** How far each group is behind each partition of its inputs. */
+  lags?: () => Promise<readonly { group: string; topic: string; partition: number; records: number; lagMs: number }[]>;
+  /** Units of work that this process holds, by role. */
+  held?: () => Readonly<Record<string, number>>;
+  /** Rows of the sources that wait for the log. */
+  waitingRows?: () => number;
 }
 
 /** Renders the metrics at the moment of asking. Labels are venues, reasons and partitions: never symbols or users. */
@@ -106,6 +112,44 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
   counter('edgetape_relay_bytes_total', 'Bytes sent to hubs.', ['partition'], (set) => {
     for (const { partition, bytes } of deps.relay()) set({ partition: String(partition) }, bytes);
   });
+
+  const { lags, held, waitingRows } = deps;
+  if (lags !== undefined) {
+    const labelNames = ['group', 'topic', 'partition'];
+    const seconds = new Gauge({
+      name: 'edgetape_log_lag_seconds',
+      help: 'Age of the oldest record that the group has not consumed.',
+      labelNames,
+      registers: [],
+    });
+    registry.registerMetric(
+      new Gauge({
+        name: 'edgetape_log_lag_records',
+        help: 'Offsets between the group and the end of the partition.',
+        labelNames,
+        registers: [],
+        async collect() {
+          const all = await lags();
+          this.reset();
+          seconds.reset();
+          for (const { group, topic, partition, records, lagMs } of all) {
+            const labels = { group, topic, partition: String(partition) };
+            this.set(labels, records);
+            seconds.set(labels, lagMs / 1_000);
+          }
+        },
+      }),
+    );
+    registry.registerMetric(seconds);
+  }
+  if (held !== undefined)
+    gauge('edgetape_units_held', 'Units of work that this process holds.', ['role'], (set) => {
+      for (const [role, units] of Object.entries(held())) set({ role }, units);
+    });
+  if (waitingRows !== undefined)
+    gauge('edgetape_collector_waiting_rows', 'Rows of the sources that wait for the log.', [], (set) =>
+      set({}, waitingRows()),
+    );
 
   return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '#shared/clock.ts';
 import { LIMITS } from '#shared/limits.ts';
 import { TOPICS } from '#shared/topics.ts';
+import { aborted } from '../log/assignment.ts';
 import { encodeDeadLetter } from '../log/dead-letter.ts';
 import type { Log, LogRecord } from '../log/log.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -17,6 +18,8 @@ export interface RunnerOptions {
   group: string;
   maxBatchRows: number;
   maxDelayMs: number;
+  /** A share of every topic's partitions: those that are `unit` modulo `units`. All of them when left out. */
+  share?: { unit: number; units: number };
 }
 
 const CUT_STORE = 'sink-cuts';
@@ -132,10 +135,12 @@ export class LaneRunner<T> {
 
   /** Positions from the group's offsets; then the batch that was cut and perhaps not written is written again, the same. */
   async #restore(): Promise<void> {
-    const { log, group } = this.#options;
+    const { log, group, share } = this.#options;
+    await log.fence(this.#stateKey());
     const topics = new Map((await log.topics()).map(({ name, partitions }) => [name, partitions]));
     for (const topic of this.#lane.topics) {
       for (let partition = 0; partition < (topics.get(topic) ?? 0); partition++) {
+        if (share !== undefined && partition % share.units !== share.unit) continue;
         const next = await log.committed(group, topic, partition);
         this.#positions.push({ topic, partition, next, stored: next });
       }
@@ -152,7 +157,8 @@ export class LaneRunner<T> {
   }
 
   #stateKey(): string {
-    return `${this.#options.group}:${this.#lane.name}`;
+    const { group, share } = this.#options;
+    return `${group}:${this.#lane.name}${share === undefined ? '' : `:${share.unit}/${share.units}`}`;
   }
 
   #newBatch(): Batch<T> {
@@ -288,7 +294,9 @@ export class LaneRunner<T> {
     const { log } = this.#options;
     const done = new AbortController();
     const signal = AbortSignal.any([done.signal, this.#stop.signal]);
-    await Promise.race(this.#positions.map(({ topic, partition, next }) => log.wait(topic, partition, next, signal)));
+    if (this.#positions.length === 0) await aborted(signal);
+    else
+      await Promise.race(this.#positions.map(({ topic, partition, next }) => log.wait(topic, partition, next, signal)));
     done.abort();
   }
 }

@@ -5,6 +5,8 @@
 import type { Clock } from '#shared/clock.ts';
 import { TIMEFRAMES } from '#shared/timeframes.ts';
 import { aggregatesTopic, TOPICS } from '#shared/topics.ts';
+import { runAssigned } from '../log/assigned-tasks.ts';
+import type { Assignment } from '../log/assignment.ts';
 import type { Log } from '../log/log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Service } from '../service.ts';
@@ -26,7 +28,12 @@ export interface SinkOptions {
   maxBatchRows?: number;
   /** … or when its first record has waited for so long. */
   maxDelayMs?: number;
+  /** Which shares of the partitions are this process's; all of them when left out. */
+  assignment?: Assignment | undefined;
 }
+
+/** Shares into which the partitions are parted where several processes sink. Never to be changed for a log that exists. */
+const MOST_SHARES = 8;
 
 export interface Sink extends Service {
   /** Resolves when everything that is in the log now is stored. Rejects when the sink stops first. */
@@ -41,33 +48,73 @@ export interface Sink extends Service {
 
 export function createSink(options: SinkOptions): Sink {
   const { log, partitions, logger, group = 'sink', maxBatchRows = 65_536, maxDelayMs = 500 } = options;
+  const { assignment, clock } = options;
   const runnerOptions = { ...options, group, maxBatchRows, maxDelayMs, logger: logger.child({ part: 'sink' }) };
-  const runners = LANES.map((lane) => new LaneRunner(lane as Lane<unknown>, runnerOptions));
+  const runnersOf = (share?: { unit: number; units: number }): LaneRunner<unknown>[] =>
+    LANES.map(
+      (lane) => new LaneRunner(lane as Lane<unknown>, { ...runnerOptions, ...(share === undefined ? {} : { share }) }),
+    );
+  /** By share; those that are this process's now. */
+  const held = new Map<number, LaneRunner<unknown>[]>();
+  if (assignment === undefined) held.set(0, runnersOf());
+  const all = (): LaneRunner<unknown>[] => [...held.values()].flat();
+  const rowsOfEnded: Record<string, number> = {};
+  const stop = new AbortController();
   let running: Promise<void> | undefined;
   const flush = async (): Promise<void> => {
-    await Promise.all(runners.map((runner) => runner.flush()));
+    await Promise.all(all().map((runner) => runner.flush()));
   };
   const work = async (): Promise<void> => {
     await log.ensureTopics(sinkTopics(partitions));
-    try {
-      await Promise.all(runners.map((runner) => runner.run()));
-    } finally {
-      for (const runner of runners) runner.stop();
-    }
+    if (assignment === undefined) return runAll(all());
+    const units = Math.min(partitions, MOST_SHARES);
+    await runAssigned({
+      assignment,
+      units,
+      start(unit) {
+        const runners = runnersOf({ unit, units });
+        held.set(unit, runners);
+        const end = (): void => runners.forEach((runner) => runner.stop());
+        return { run: () => runAll(runners), stop: end, drop: end };
+      },
+      ended(unit) {
+        for (const { name, rows } of held.get(unit) ?? []) rowsOfEnded[name] = (rowsOfEnded[name] ?? 0) + rows;
+        held.delete(unit);
+      },
+      signal: stop.signal,
+      clock,
+      logger: runnerOptions.logger,
+    });
   };
   return {
     name: 'sink',
     run: () => (running ??= work()),
     async drain() {
-      for (const runner of runners) runner.stop();
+      stop.abort();
+      if (assignment === undefined) for (const runner of all()) runner.stop();
       await running?.catch(() => {});
     },
     caughtUp: flush,
     flush,
-    rows: () => Object.fromEntries(runners.map((runner) => [runner.name, runner.rows])),
+    rows() {
+      const sum: Record<string, number> = Object.fromEntries(LANES.map(({ name }) => [name, rowsOfEnded[name] ?? 0]));
+      for (const { name, rows } of all()) sum[name] = (sum[name] ?? 0) + rows;
+      return sum;
+    },
     troubles: () =>
-      Object.fromEntries(runners.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [[name, trouble]]))),
+      Object.fromEntries(all().flatMap(({ name, trouble }) => (trouble === undefined ? [] : [[name, trouble]]))),
   };
+}
+
+/** All of them; the first that fails takes the others along. */
+async function runAll(runners: readonly LaneRunner<unknown>[]): Promise<void> {
+  const runs = runners.map((runner) => runner.run());
+  try {
+    await Promise.all(runs);
+  } finally {
+    for (const runner of runners) runner.stop();
+    await Promise.allSettled(runs);
+  }
 }
 
 function sinkTopics(partitions: number) {
