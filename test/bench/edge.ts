@@ -1,5 +1,5 @@
 /**
- * Fan-out of one room: 1,000 WebSocket clients on the same 50 symbols, in Miniflare on this machine, everything on loopback.
+ * Fan-out of one room: 1,000 WebSocket clients on the same 50 or 100 symbols, in Miniflare on this machine, everything on loopback.
  * The relay publishes every symbol in every window. Beside it in the same run: a `ws` server that sends one JSON frame per tick
  * per client. Clients are raw sockets in a process of their own that count and do not decode; one more client decodes and
  * measures publish-to-decoded. CPU is that of the serving process alone (workerd, or the naive server).
@@ -17,9 +17,12 @@ import { createRelay } from '../../core/relay/relay.ts';
 import { StreamReceiver } from '#shared/protocol/receiver.ts';
 
 const CLIENTS = Number(process.env['EDGETAPE_BENCH_CLIENTS'] ?? 1_000);
-const SYMBOLS = 50;
 const SECONDS = 8;
-const NAMES = Array.from({ length: SYMBOLS }, (_, i) => `bench:SYMBOL${i}`);
+const CASES = [
+  { symbols: 50, periodMs: 50 },
+  { symbols: 50, periodMs: 25 },
+  { symbols: 100, periodMs: 50 },
+];
 
 interface Count {
   frames: number;
@@ -35,15 +38,18 @@ interface Result {
 }
 
 export async function run(): Promise<void> {
-  console.log(`${CLIENTS} clients × ${SYMBOLS} symbols, ${SECONDS} s each\n`);
+  console.log(`${CLIENTS} clients on the same symbols, ${SECONDS} s each\n`);
   console.log(
     'what                              updates/s  frames/s   MB/s   CPU  updates/s a core    p50     p99     max ms',
   );
-  for (const periodMs of [50, 25]) print(`room, a frame every ${periodMs} ms`, await room(periodMs));
-  print('naive ws server, a frame a tick', await naive(50));
+  for (const { symbols, periodMs } of CASES) {
+    print(`room, ${symbols} symbols, ${1_000 / periodMs} frames/s`, await room(symbols, periodMs));
+  }
+  print('naive ws server, 50 symbols, 20/s', await naive(50, 50));
 }
 
-async function room(periodMs: number): Promise<Result> {
+async function room(symbols: number, periodMs: number): Promise<Result> {
+  const names = Array.from({ length: symbols }, (_, i) => `bench:SYMBOL${i}`);
   const folder = await mkdtemp(join(tmpdir(), 'edgetape-bench-'));
   const edge = await startEdge({
     port: 0,
@@ -68,7 +74,7 @@ async function room(periodMs: number): Promise<Result> {
   const publish = (): void => {
     n++;
     const eventMs = Date.now();
-    NAMES.forEach((instrument, i) => {
+    names.forEach((instrument, i) => {
       relay.publisher.quote({
         instrument,
         priceScale: 2,
@@ -83,7 +89,7 @@ async function room(periodMs: number): Promise<Result> {
   };
   publish();
   await relay.caughtUp();
-  const subscribe = JSON.stringify({ type: 'subscribe', id: 1, channels: ['quotes'], symbols: NAMES });
+  const subscribe = JSON.stringify({ type: 'subscribe', id: 1, channels: ['quotes'], symbols: names });
   const streamUrl = `${edge.url}/v1/stream?conflateMs=0`;
   const load = await forkLoad(streamUrl, subscribe);
   const watcher = await watch(streamUrl.replace('http', 'ws'), subscribe);
@@ -128,11 +134,11 @@ async function watch(url: string, subscribe: string): Promise<Watcher> {
   return watcher;
 }
 
-async function naive(periodMs: number): Promise<Result> {
+async function naive(symbols: number, periodMs: number): Promise<Result> {
   const server = fork(fileURLToPath(new URL('../support/naive-server.ts', import.meta.url)));
   const { port } = await message<{ type: string; port: number }>(server, 'port');
   const load = await forkLoad(`http://127.0.0.1:${port}/`, '');
-  server.send({ type: 'start', symbols: SYMBOLS, periodMs });
+  server.send({ type: 'start', symbols, periodMs });
   const result = await measure(load, server.pid, () => undefined);
   server.kill();
   load.kill();
