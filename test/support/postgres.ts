@@ -23,6 +23,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     if (isRunning(started)) process.kill(started.pid, 'SIGKILL');
   };
   process.once('exit', kill);
+  await takesQueries(started.address);
   let databases = 0;
   return {
     version: started.version,
@@ -43,4 +44,22 @@ export async function startPostgres(): Promise<TestPostgres> {
       await stop(started);
     },
   };
+}
+
+/** The port is open before the database is: until then it answers that it is starting up. */
+async function takesQueries(address: string): Promise<void> {
+  const deadlineMs = performance.now() + 30_000;
+  for (;;) {
+    const sql = pg(address, { max: 1 });
+    try {
+      await sql`SELECT 1`;
+      return;
+    } catch (error) {
+      const starting = error instanceof pg.PostgresError && error.code === '57P03';
+      if (!starting || performance.now() > deadlineMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      await sql.end();
+    }
+  }
 }
