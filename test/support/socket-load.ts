@@ -28,7 +28,7 @@ function open(): Promise<void> {
     const socket = connect(Number(url.port), url.hostname);
     sockets.push(socket);
     let upgraded = false;
-    let rest = Buffer.alloc(0);
+    let rest: Buffer = Buffer.alloc(0);
     /** Bytes of the current frame that are still to come. */
     let skip = 0;
     socket.on('error', reject);
@@ -38,7 +38,7 @@ function open(): Promise<void> {
       );
     });
     socket.on('data', (chunk: Buffer) => {
-      let data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+      let data: Buffer = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
       rest = Buffer.alloc(0);
       if (!upgraded) {
         const end = data.indexOf('\r\n\r\n');
