@@ -9,6 +9,7 @@ import { openDataDir } from '../dev/data-dir.ts';
 import type { Log, LogRecord, TopicSpec } from '../log/log.ts';
 import { openSqliteLog } from '../log/sqlite.ts';
 import { silentLogger } from '../ops/logger.ts';
+import { openLog } from '../run/kafka.ts';
 import { barView, profileView, quoteViews, statsView, tradeViews } from '../query/views.ts';
 import { decodeBars, decodeProfiles, decodeStats } from '../windows/records.ts';
 import { CliError, type CliIo } from './io.ts';
@@ -23,7 +24,16 @@ export interface CatOptions {
 
 const READ = { maxRecords: 256, maxBytes: 4_194_304 };
 
-async function withLog<T>(config: Config, io: CliIo, work: (log: Log) => Promise<T>): Promise<T> {
+/** The log on Kafka where brokers are named, else that of the data folder; closed again afterwards. */
+export async function withLog<T>(config: Config, io: CliIo, work: (log: Log) => Promise<T>): Promise<T> {
+  if (config.brokers.length > 0) {
+    const log = await openLog(config, { clock: io.clock, logger: silentLogger });
+    try {
+      return await work(log);
+    } finally {
+      await log.close();
+    }
+  }
   const dir = openDataDir(config.dataDir, { command: 'log', mustExist: true });
   try {
     const log = await openSqliteLog({ path: dir.logPath, clock: io.clock, logger: silentLogger });
@@ -87,7 +97,7 @@ export function logCatCommand(config: Config, options: CatOptions, io: CliIo): P
   });
 }
 
-async function sortedTopics(log: Log): Promise<TopicSpec[]> {
+export async function sortedTopics(log: Log): Promise<TopicSpec[]> {
   return (await log.topics()).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

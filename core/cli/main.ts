@@ -5,14 +5,18 @@ import { systemClock } from '../ops/system-clock.ts';
 import { version } from '../ops/version.ts';
 import { sentenceOf } from './errors.ts';
 import { CliError, streamOut, type CliIo } from './io.ts';
+import { addLog } from './log-options.ts';
 import {
   addConfigOptions,
   addReadOptions,
+  BROKER_KEYS,
   configOf,
-  limitOf,
   readOptionsOf,
   urlOf,
+  type Define,
+  type Given,
   type ReadOptionName,
+  type Run,
 } from './options.ts';
 import type { Kind } from './rows.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -24,8 +28,6 @@ const STORE_KEYS: readonly OptionKey[] = [
   'clickhousePassword',
   'clickhouseDatabase',
 ];
-/** A log on Kafka, and how this process appears there. */
-const BROKER_KEYS: readonly OptionKey[] = ['brokers', 'clientId', 'logPrefix', 'replicas'];
 const LOG_KEYS: readonly OptionKey[] = ['logLevel', 'logFormat'];
 
 /** Runs one command. Resolves with the exit code: 0, 1 for data that cannot be worked with, 2 for wrong usage, 130 interrupted. */
@@ -42,8 +44,6 @@ export async function main(argv: readonly string[], io: CliIo = processIo()): Pr
     return error instanceof CliError ? error.exitCode : 1;
   }
 }
-
-type Given = Record<string, string | string[] | undefined>;
 
 function build(io: CliIo, done: (code: number) => void): Command {
   const program = new Command('edgetape');
@@ -119,9 +119,6 @@ function build(io: CliIo, done: (code: number) => void): Command {
     );
   return program;
 }
-
-type Define = (name: string, description: string, examples: readonly string[]) => Command;
-type Run = (work: (given: Given, ...args: string[]) => Promise<number>) => (...args: unknown[]) => Promise<void>;
 
 /** Commands that print rows or a summary say only what is wrong; `dev` tells what it does. */
 const QUIET = { logLevel: 'warn' } as const;
@@ -313,40 +310,6 @@ function addReads(command: Define, run: Run, io: CliIo): void {
     ['symbol', 'limit', 'format', 'url'],
     ['symbols', 'symbols --url http://127.0.0.1:8787 --format json'],
   );
-}
-
-function addLog(command: Define, run: Run, io: CliIo): void {
-  const log = command('log', 'Look into the log.', [
-    'log topics --data-dir DIR',
-    'log cat --topic trades --partition 0 --limit 3',
-  ]);
-  addConfigOptions(log.command('topics').description('List topics, partitions and offsets.'), ['dataDir']).action(
-    run(async (given) => (await import('./log-command.ts')).logTopicsCommand(configOf(given, io.env), io)),
-  );
-  const cat = log.command('cat').description('Print records as JSON, one a line.');
-  cat
-    .option('--topic <TOPIC>', 'one topic; all of them when left out')
-    .option('--partition <N>', 'one partition; all of them when left out')
-    .option('--from <OFFSET>', 'first offset', '0')
-    .option('--limit <N>', 'most records that are printed');
-  addConfigOptions(cat, ['dataDir']);
-  cat.action(
-    run(async (given) => {
-      const options = {
-        topic: typeof given['topic'] === 'string' ? given['topic'] : undefined,
-        partition: whole('--partition', given['partition']),
-        from: whole('--from', given['from']) ?? 0,
-        limit: limitOf(typeof given['limit'] === 'string' ? given['limit'] : undefined) ?? Infinity,
-      };
-      return (await import('./log-command.ts')).logCatCommand(configOf(given, io.env), options, io);
-    }),
-  );
-}
-
-function whole(flag: string, text: string | string[] | undefined): number | undefined {
-  if (typeof text !== 'string') return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw new ConfigError(`${flag} must be a whole number from 0, not "${text}".`);
-  return Number(text);
 }
 
 function collect(text: string, before: string[] | undefined): string[] {

@@ -7,7 +7,15 @@ import { TIME_FORMS, parseTimeMs } from '../query/time-text.ts';
 import { FORMATS, type Format } from './print-rows.ts';
 import type { Kind } from './rows.ts';
 
-type Given = Record<string, string | string[] | undefined>;
+/** What was given to a command, by option key. */
+export type Given = Record<string, string | string[] | undefined>;
+/** Makes a command. */
+export type Define = (name: string, description: string, examples: readonly string[]) => Command;
+/** What commander calls, from what a command does. */
+export type Run = (work: (given: Given, ...args: string[]) => Promise<number>) => (...args: unknown[]) => Promise<void>;
+
+/** A log on Kafka, and how this process appears there. */
+export const BROKER_KEYS: readonly OptionKey[] = ['brokers', 'clientId', 'logPrefix', 'replicas'];
 
 /** Adds the options of the configuration that the command uses. */
 export function addConfigOptions(

@@ -90,7 +90,8 @@ export function holderOf(dir: string): Holder | undefined {
 }
 
 function isDataDir(path: string): boolean {
-  return existsSync(join(path, 'log.sqlite'));
+  // Where the log is on Kafka, only the store is here.
+  return existsSync(join(path, 'log.sqlite')) || existsSync(join(path, 'clickhouse'));
 }
 
 function takeLock(lockPath: string, self: Holder, dir: string): void {

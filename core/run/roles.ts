@@ -3,7 +3,6 @@
  * the work shared among processes.
  */
 import type { Clock } from '#shared/clock.ts';
-import { TOPICS } from '#shared/topics.ts';
 import type { Config } from '../config.ts';
 import { openDataDir } from '../dev/data-dir.ts';
 import { countsOf } from '../dev/counts.ts';
@@ -13,7 +12,7 @@ import { createHealthProbe, type Check } from '../dev/health.ts';
 import { sourcesOf } from '../dev/sources.ts';
 import type { Assignment } from '../log/assignment.ts';
 import type { KafkaLog } from '../log/kafka.ts';
-import { lagOf } from '../log/lag.ts';
+import { lagsOf } from '../log/lag.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { mutedWhen, type Logger } from '../ops/logger.ts';
 import { createSupervisor, type DrainStep, type Failure } from '../ops/supervisor.ts';
@@ -25,7 +24,7 @@ import { nextEpoch } from '../relay/epoch.ts';
 import { createRelay, type Relay } from '../relay/relay.ts';
 import type { LivePublisher } from '../relay/live.ts';
 import type { Service } from '../service.ts';
-import { createSink, type Sink } from '../stores/sink.ts';
+import { createSink, sharesOf, type Sink } from '../stores/sink.ts';
 import type { MarketStore } from '../stores/stores.ts';
 import { createLogHistory } from '../windows/log-history.ts';
 import { createWindows, type Windows } from '../windows/pipeline.ts';
@@ -152,7 +151,12 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
       relay: () => parts.relay?.status() ?? [],
       live,
       clock,
-      lags: () => lagsOf(log, partitions, clock),
+      lags: () =>
+        lagsOf(
+          log,
+          () => clock.nowMs(),
+          (group, partition) => holds(memberships, group, partition, partitions),
+        ),
       held: () =>
         Object.fromEntries(Object.entries(memberships).map(([role, assignment]) => [role, assignment.held().length])),
       waitingRows: () => parts.collector?.waitingRows() ?? 0,
@@ -179,10 +183,9 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
       serves.push(server.url);
     }
     if (config.healthPort !== 0) {
+      const probe = createHealthProbe({ log, partitions, checks, clock });
       const unready = async (): Promise<string[]> => {
-        const { dependencies } = {
-          dependencies: await createHealthProbe({ log, partitions, checks, clock }).dependencies(),
-        };
+        const dependencies = await probe.dependencies();
         return dependencies.filter(({ state }) => state !== 'up').map(({ name, state }) => `${name} ${state}`);
       };
       const server = await startHealthServer({ host: config.host, port: config.healthPort, unready, metrics });
@@ -231,19 +234,13 @@ function checksOf(log: KafkaLog, store: MarketStore | undefined, parts: Parts): 
   return checks;
 }
 
-/** Every group's inputs. */
-async function lagsOf(log: KafkaLog, partitions: number, clock: Clock) {
-  const places = ['windows', 'sink'].flatMap((group) =>
-    [TOPICS.trades, TOPICS.quotes].flatMap((topic) =>
-      Array.from({ length: partitions }, (_, partition) => ({ group, topic, partition })),
-    ),
-  );
-  return Promise.all(
-    places.map(async ({ group, topic, partition }) => ({
-      group,
-      topic,
-      partition,
-      ...(await lagOf(log, group, topic, partition, clock.nowMs())),
-    })),
-  );
+/** Whether this process holds the group's share in which the partition is. */
+function holds(
+  memberships: Partial<Record<Role, Assignment>>,
+  group: string,
+  partition: number,
+  partitions: number,
+): boolean {
+  if (group === 'windows') return memberships.windows?.held().includes(partition) ?? false;
+  return memberships.sink?.held().includes(partition % sharesOf(partitions)) ?? false;
 }

@@ -35,6 +35,11 @@ export interface SinkOptions {
 /** Shares into which the partitions are parted where several processes sink. Never to be changed for a log that exists. */
 const MOST_SHARES = 8;
 
+/** Share `partition % sharesOf(partitions)` has the partition, of every topic. */
+export function sharesOf(partitions: number): number {
+  return Math.min(partitions, MOST_SHARES);
+}
+
 export interface Sink extends Service {
   /** Resolves when everything that is in the log now is stored. Rejects when the sink stops first. */
   caughtUp(): Promise<void>;
@@ -67,7 +72,7 @@ export function createSink(options: SinkOptions): Sink {
   const work = async (): Promise<void> => {
     await log.ensureTopics(sinkTopics(partitions));
     if (assignment === undefined) return runAll(all());
-    const units = Math.min(partitions, MOST_SHARES);
+    const units = sharesOf(partitions);
     await runAssigned({
       assignment,
       units,
