@@ -5,6 +5,7 @@ import { LIMITS } from '#shared/limits.ts';
 import { BEACON, BEACON_REPLY } from '#shared/protocol/beacon.ts';
 import { count, type Env } from '../env.ts';
 import { problem } from '../gateway/problem.ts';
+import { random, systemClock } from '../platform.ts';
 import { HUB_PATH, hubName } from '../hub/hub.ts';
 import { logEvent } from '../log.ts';
 import { readSseRequest, readStreamRequest } from './connect.ts';
@@ -79,7 +80,7 @@ export class Room extends Server<Env> {
     const sse = readSseRequest(url.searchParams, request.headers.get('last-event-id'));
     if (!sse.ok) return problem(sse.code, sse.message);
     if (this.#made.sessions.size >= LIMITS.connectionsPerRoom) return problem('unavailable', 'The room is full.');
-    const { response, sink } = openSse(() => this.#leave(id), this.#clock);
+    const { response, sink } = openSse(() => this.#leave(id), systemClock);
     const id = crypto.randomUUID();
     const session = this.#made.join(id, 'sse', sink, sse.conflateMs);
     request.signal.addEventListener('abort', () => this.#leave(id));
@@ -88,18 +89,10 @@ export class Room extends Server<Env> {
     return response;
   }
 
-  readonly #clock = {
-    nowMs: () => Date.now(),
-    schedule: (delayMs: number, callback: () => void) => {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
-  };
-
   get #made(): RoomCore {
     this.#core ??= new RoomCore(count('HUB_PARTITIONS', this.env.HUB_PARTITIONS, 1_024), {
-      clock: this.#clock,
-      random: Math.random,
+      clock: systemClock,
+      random,
       dial: (partition) => void this.#dial(partition),
       sendLink: (partition, bytes) => {
         try {

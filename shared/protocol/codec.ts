@@ -20,10 +20,9 @@
  *
  * A difference is an integer. nil: not known. A string: the value itself, in decimal, where no 2^53 - 1 holds the difference.
  */
-import { LIMITS } from '../limits.ts';
 import { TIMEFRAME_MS, type Timeframe } from '../timeframes.ts';
-import { MAX_DECIMALS } from '../decimal.ts';
-import { channelSpec, isChannel, type Channel, type WireValue } from './channels.ts';
+import { channelSpec, type Channel, type WireValue } from './channels.ts';
+import { readTopics, TOPIC_ELEMENTS, writeTopic } from './codec-topics.ts';
 import { PackFault, type PackReader, PackWriter } from './msgpack.ts';
 import type { Header, PartitionState, StreamUpdate, UpdateKind } from './state.ts';
 import type { Row, TopicDelta, TopicInfo, TopicState } from './topic-state.ts';
@@ -32,8 +31,6 @@ import { applyDifference, readWireValue, wireDifference } from './wire-value.ts'
 export const KINDS: readonly UpdateKind[] = ['snapshot', 'catchup', 'update'];
 const HEADER_ELEMENTS = 8;
 const EPOCH_MS = 1_000;
-const TOPIC_ELEMENTS = 5;
-const MAX_SYMBOL_CHARS = LIMITS.nameChars * 2 + 1;
 /** Fields of a trades row, by place. */
 const TRADE = { price: 0, size: 1, side: 2, eventMs: 3, action: 4 } as const;
 
@@ -342,38 +339,10 @@ function readBars(reader: PackReader, delta: TopicDelta, held: TopicState | unde
   return { delta, elements };
 }
 
-// dictionary and values
+// values
 
 function sameEntry(a: TopicInfo, b: TopicInfo): boolean {
   return a === b || (a.id === b.id && a.priceScale === b.priceScale && a.sizeScale === b.sizeScale);
-}
-
-function writeTopic(writer: PackWriter, info: TopicInfo): void {
-  writer.number(info.id);
-  writer.string(info.channel);
-  writer.string(info.symbol);
-  writer.number(info.priceScale);
-  writer.number(info.sizeScale);
-}
-
-function readTopics(reader: PackReader): Map<number, TopicInfo> {
-  const elements = reader.arrayHeader();
-  if (elements % TOPIC_ELEMENTS !== 0) throw new PackFault('bad dictionary');
-  const topics = new Map<number, TopicInfo>();
-  for (let i = 0; i < elements; i += TOPIC_ELEMENTS) {
-    const id = reader.count(Number.MAX_SAFE_INTEGER);
-    const channel = reader.string(32);
-    if (!isChannel(channel)) throw new PackFault('unknown channel');
-    const symbol = reader.string(MAX_SYMBOL_CHARS);
-    topics.set(id, {
-      id,
-      channel,
-      symbol,
-      priceScale: reader.count(MAX_DECIMALS),
-      sizeScale: reader.count(MAX_DECIMALS),
-    });
-  }
-  return topics;
 }
 
 function writeWire(writer: PackWriter, value: WireValue): void {
