@@ -80,7 +80,7 @@ describe('configuration', () => {
 
   it('names the environment where the bad value came from there', () => {
     expect(fault({}, { EDGETAPE_PARTITIONS: '0' })).toBe(
-      'EDGETAPE_PARTITIONS must be a whole number from 1 to 64, not "0".',
+      'EDGETAPE_PARTITIONS must be a whole number from 1 to 1000, not "0".',
     );
   });
 

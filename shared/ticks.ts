@@ -11,6 +11,17 @@ export const NO_TIME = -1;
 /** Marks a tick without a trade id. */
 export const NO_TRADE_ID = -1;
 
+/**
+ * Arrival numbers of one range: where several collectors fill one log, each source has a range of its own (SPEC TK-1). Ten thousand
+ * ticks a second for three years.
+ */
+export const ARRIVALS_PER_RANGE = 2 ** 40;
+
+/** Which range an arrival number is in; numbers of one range rise in log order. */
+export function arrivalRange(arrival: number): number {
+  return Math.floor(arrival / ARRIVALS_PER_RANGE);
+}
+
 /** Interned text of a batch: instruments and free strings (trade ids that are no integers, condition codes). */
 export class StringTable {
   readonly values: string[];

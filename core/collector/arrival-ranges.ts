@@ -1,10 +1,10 @@
 /** Ranges of arrival numbers for collectors that share a log (SPEC TK-1). */
 import { isFenced } from '../log/assigned-tasks.ts';
 import type { Log } from '../log/log.ts';
+import { ARRIVALS_PER_RANGE } from '#shared/ticks.ts';
 import { utf8Decode, utf8Encode } from '#shared/text.ts';
 
-/** Numbers of one range: ten thousand ticks a second for three years. 8,192 ranges fit below 2^53. */
-export const ARRIVALS_PER_RANGE = 2 ** 40;
+/** So many fit below 2^53. */
 const MOST_RANGES = 2 ** 13;
 const STORE = 'arrival-ranges';
 

@@ -264,7 +264,7 @@ class Engine implements WindowEngine {
     }
     state.counts.accepted += accepted;
     state.counts.reordered += reordered;
-    if (trades.length > 0) state.lastArrival = arrival[trades.length - 1] as number;
+    if (trades.length > 0) state.noteArrival(arrival[trades.length - 1] as number);
     noteUntil(state, batch);
     if (state.tail.rows > state.options.maxTailTrades * 1.25) this.#trim();
   }

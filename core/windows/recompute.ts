@@ -145,8 +145,8 @@ export class RecomputeJob {
     const batch: TailBatch = { trades, offset: 0, instruments: new Int32Array(0), until: [] };
     for (let row = 0; row < trades.length; row++) {
       const arrival = trades.arrival[row] as number;
-      if (trades.instrument[row] !== local || trades.action[row] !== ACTION.trade || arrival > this.#state.lastArrival)
-        continue;
+      const ours = trades.instrument[row] === local && trades.action[row] === ACTION.trade;
+      if (!ours || !this.#state.hasArrived(arrival)) continue;
       const ms = trades.eventMs[row] as number;
       yield { batch, row, key: tradeKey(trades, row), ms, sub: trades.eventSubNs[row] as number, arrival };
     }

@@ -19,7 +19,7 @@ import {
 } from './state.ts';
 import type { Mark } from './tail.ts';
 
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 const packr = new Packr({ useRecords: false });
 
@@ -89,7 +89,7 @@ interface Snapshot {
   departedTrimmed: boolean;
   spilled: Uint8Array;
   refused: EngineState['refused'];
-  lastArrival: number;
+  lastArrivals: [number, number][];
   tailFrom: number | undefined;
 }
 
@@ -108,7 +108,7 @@ export function snapshotState(state: EngineState): Uint8Array {
     departedTrimmed: state.departedTrimmed,
     spilled: encodeBars(state.spilled),
     refused: state.refused,
-    lastArrival: state.lastArrival,
+    lastArrivals: [...state.lastArrivals],
     tailFrom: state.tail.fromOffset,
   };
   const body = packr.pack(content);
@@ -176,7 +176,7 @@ export function restoreState(state: EngineState, bytes: Uint8Array): number | un
   state.departedTrimmed = content.departedTrimmed;
   state.spilled = decodeBars(content.spilled) ?? [];
   state.refused = content.refused;
-  state.lastArrival = content.lastArrival;
+  for (const [range, arrival] of content.lastArrivals) state.lastArrivals.set(range, arrival);
   return content.tailFrom ?? undefined;
 }
 

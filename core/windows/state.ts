@@ -1,4 +1,5 @@
 /** The engine's state: flat float64 arrays for what every trade touches, objects for what few do. */
+import { arrivalRange } from '#shared/ticks.ts';
 import type { Bar } from '#shared/bars.ts';
 import { POW10 } from '#shared/decimal.ts';
 import { TIMEFRAME_MS, TIMEFRAMES } from '#shared/timeframes.ts';
@@ -160,7 +161,8 @@ export class EngineState {
   readonly departed = new Map<number, number>();
   /** Some of them had to be forgotten: the store knows their revisions. */
   departedTrimmed = false;
-  lastArrival = -1;
+  /** Newest arrival number that came, by its range (SPEC TK-1). */
+  readonly lastArrivals = new Map<number, number>();
 
   constructor(options: Partial<EngineOptions> = {}) {
     this.options = { ...DEFAULTS, ...options };
@@ -177,6 +179,16 @@ export class EngineState {
       return start;
     });
     this.cellsPerInstrument = at;
+  }
+
+  noteArrival(arrival: number): void {
+    const range = arrivalRange(arrival);
+    if (arrival > (this.lastArrivals.get(range) ?? -1)) this.lastArrivals.set(range, arrival);
+  }
+
+  /** Whether the row with that number has come. */
+  hasArrived(arrival: number): boolean {
+    return arrival <= (this.lastArrivals.get(arrivalRange(arrival)) ?? -1);
   }
 
   instrument(name: string): Instrument {
