@@ -2,7 +2,6 @@
 import { ACTION, decodeTradeId, NO_TRADE_ID, type TradeColumns } from '#shared/ticks.ts';
 import { rescale } from '#shared/decimal.ts';
 import { CELL, FLAG } from './cells.ts';
-import { isInteger } from './numbers.ts';
 import { addToPane } from './panes.ts';
 import { ask, change, changeProfile, ensureCell, ensureProfile, flush } from './place-trades.ts';
 import {
@@ -79,7 +78,12 @@ export function amend(state: EngineState, instrument: Instrument, batch: TailBat
   };
   if (
     !cancel &&
-    !(isInteger(amendment.price) && amendment.price > 0 && isInteger(amendment.size) && amendment.size > 0)
+    !(
+      Number.isSafeInteger(amendment.price) &&
+      amendment.price > 0 &&
+      Number.isSafeInteger(amendment.size) &&
+      amendment.size > 0
+    )
   )
     return false;
   if (key === undefined) {

@@ -24,8 +24,8 @@ export const CELL = {
   /** -1 no close; 0 by a trade that may set high and low only; 1 by one that may set last. */
   closeRank: 21,
   closePlace: 22,
-  /** Trades of whatever kind, taken in since the cell was cleared; used by accumulators only. */
-  changes: 26,
+  /** Trades since the cell was cleared that do not count in volume; used by accumulators only. */
+  others: 26,
 } as const;
 export const CELL_SIZE = 28;
 
@@ -61,7 +61,7 @@ export function initCell(a: Float64Array, at: number, startMs: number): void {
   clearContent(a, at);
 }
 
-/** Adds one trade. Prices and sizes at the instrument's scales; `may` is a set of MAY bits, not empty. */
+/** Adds one trade. Prices and sizes at the instrument's scales; `may` is a set of MAY bits, not empty; last implies openHighLow. */
 export function addTrade(
   a: Float64Array,
   at: number,
@@ -79,15 +79,14 @@ export function addTrade(
     addTwo(a, at + CELL.volume + side * 2, size);
     addProduct(a, at + CELL.pv, price, size);
   }
+  if ((may & MAY.openHighLow) === 0) return;
+  if (price > (a[at + CELL.high] as number)) a[at + CELL.high] = price;
+  if (price < (a[at + CELL.low] as number)) a[at + CELL.low] = price;
+  if (isBefore(ms, sub, seq, arrival, a, at + CELL.openPlace)) {
+    a[at + CELL.open] = price;
+    writePlace(a, at + CELL.openPlace, ms, sub, seq, arrival);
+  }
   const rank = (may & MAY.last) === 0 ? 0 : 1;
-  if ((may & MAY.openHighLow) !== 0) {
-    if (price > (a[at + CELL.high] as number)) a[at + CELL.high] = price;
-    if (price < (a[at + CELL.low] as number)) a[at + CELL.low] = price;
-    if (isBefore(ms, sub, seq, arrival, a, at + CELL.openPlace)) {
-      a[at + CELL.open] = price;
-      writePlace(a, at + CELL.openPlace, ms, sub, seq, arrival);
-    }
-  } else if (rank === 0) return;
   const held = a[at + CELL.closeRank] as number;
   if (rank > held || (rank === held && !isBefore(ms, sub, seq, arrival, a, at + CELL.closePlace))) {
     a[at + CELL.close] = price;
@@ -96,7 +95,15 @@ export function addTrade(
   }
 }
 
-function isBefore(ms: number, sub: number, seq: number, arrival: number, a: Float64Array, place: number): boolean {
+/** Whether a place is before the one held at `place` (SPEC WN-1). */
+export function isBefore(
+  ms: number,
+  sub: number,
+  seq: number,
+  arrival: number,
+  a: Float64Array,
+  place: number,
+): boolean {
   const heldMs = a[place] as number;
   if (ms !== heldMs) return ms < heldMs;
   const heldSub = a[place + 1] as number;
@@ -106,7 +113,14 @@ function isBefore(ms: number, sub: number, seq: number, arrival: number, a: Floa
   return arrival < (a[place + 3] as number);
 }
 
-function writePlace(a: Float64Array, place: number, ms: number, sub: number, seq: number, arrival: number): void {
+export function writePlace(
+  a: Float64Array,
+  place: number,
+  ms: number,
+  sub: number,
+  seq: number,
+  arrival: number,
+): void {
   a[place] = ms;
   a[place + 1] = sub;
   a[place + 2] = seq;
@@ -148,7 +162,7 @@ export function mergeCell(dst: Float64Array, d: number, src: Float64Array, s: nu
     )
   )
     return;
-  for (let k = CELL.close; k < CELL.changes; k++) dst[d + k] = src[s + k] as number;
+  for (let k = CELL.close; k < CELL.others; k++) dst[d + k] = src[s + k] as number;
 }
 
 /** Multiplies prices by 10^pricePlaces and sizes by 10^sizePlaces, exactly; the caller has seen to it that they fit. */

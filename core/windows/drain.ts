@@ -28,7 +28,8 @@ export function drainInstrument(
   profiles: Profile[],
 ): void {
   const watermarkMs = state.watermark(instrument);
-  const accumulated = state.hot[instrument.index * HOT_SIZE + CELL.changes] !== 0;
+  const b = instrument.index * HOT_SIZE;
+  const accumulated = state.hot[b + CELL.trades] !== 0 || state.hot[b + CELL.others] !== 0;
   const open = (provisional || openProfiles) && (instrument.dirty || accumulated);
   if (!open && !instrument.urgent && watermarkMs < instrument.nextMs) return;
   flush(state, instrument);

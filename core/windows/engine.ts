@@ -7,11 +7,12 @@
  */
 import type { Bar, BarState, Profile, Stats } from '#shared/bars.ts';
 import type { ControlEvent } from '#shared/control.ts';
-import { POW10 } from '#shared/decimal.ts';
+import { MAX_DECIMALS, POW10 } from '#shared/decimal.ts';
 import { MAX_EVENT_MS } from '#shared/event-time.ts';
+import { PANE_MS } from '#shared/timeframes.ts';
 import { ACTION, NO_TRADE_ID, type QuoteColumns, type TradeColumns } from '#shared/ticks.ts';
 import { amend, count, findTrade, markOf, prunePositions, tradeKey } from './amend.ts';
-import { addTrade, CELL, FLAG, MAY } from './cells.ts';
+import { CELL, FLAG, isBefore, MAY, writePlace } from './cells.ts';
 import type { RecomputeRequest, RefusedTick, TickCounts, WindowChanges } from './changes.ts';
 import { drainInstrument, trimTail } from './drain.ts';
 import { mayAt, type Rules } from './eligibility.ts';
@@ -27,7 +28,7 @@ import {
   type Placement,
   placeTrade,
 } from './place-trades.ts';
-import { ProfileTable } from './profile-table.ts';
+import { FREE_ROW, hashOf, ProfileTable, ROW } from './profile-table.ts';
 import { settle } from './rebuild.ts';
 import { RecomputeJob, requestOf } from './recompute.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
@@ -98,7 +99,10 @@ class Engine implements WindowEngine {
   readonly #options: Partial<EngineOptions>;
   /** Profile of each instrument's newest minute. */
   #profiles: ProfileTable[] = [];
+  /** Rows of those profiles, taken anew whenever a table may have changed them. */
+  #tables: Float64Array[] = [];
   #amended = new Uint8Array(0);
+  readonly #rules = new RuleCache();
   #tailFrom: number | undefined;
 
   constructor(options: Partial<EngineOptions>) {
@@ -122,7 +126,14 @@ class Engine implements WindowEngine {
     const result = new Int32Array(names.length);
     for (let k = 0; k < names.length; k++) result[k] = this.#state.instrument(names[k] as string).index;
     const count = this.#state.instruments.length;
-    while (this.#profiles.length < count) this.#profiles.push(UNUSED);
+    while (this.#profiles.length < count) {
+      this.#profiles.push(UNUSED);
+      this.#tables.push(UNUSED.rows);
+    }
+    for (let k = 0; k < result.length; k++) {
+      const x = result[k] as number;
+      this.#refreshTable(x);
+    }
     if (this.#amended.length < count) {
       const wider = new Uint8Array(count * 2);
       wider.set(this.#amended);
@@ -143,7 +154,9 @@ class Engine implements WindowEngine {
     for (let k = 0; k < indices.length; k++) venues[k] = (state.instruments[indices[k] as number] as Instrument).venue;
     const { instrument, action, side, eventMs, eventSubNs, price, priceDecimals, size, sizeDecimals } = trades;
     const { tradeId, conditions, arrival } = trades;
-    const rules = new RuleCache(state, trades);
+    const rules = this.#rules.begin(state, trades);
+    const codes = trades.strings.values.length;
+    const tables = this.#tables;
     let accepted = 0;
     let reordered = 0;
     for (let i = 0, n = trades.length; i < n; i++) {
@@ -164,14 +177,15 @@ class Engine implements WindowEngine {
       const pd = priceDecimals[i] as number;
       const sd = sizeDecimals[i] as number;
       if (pd > (hot[b + HOT.priceScale] as number) || sd > (hot[b + HOT.sizeScale] as number)) {
-        flush(state, state.instruments[x] as Instrument);
-        if (!state.grow(state.instruments[x] as Instrument, pd, sd, p, q)) {
+        if (!this.#grow(x, pd, sd, p, q)) {
           this.#refuse(x, batch, i, 'too_precise');
           continue;
         }
       }
-      p *= POW10[(hot[b + HOT.priceScale] as number) - pd] as number;
-      q *= POW10[(hot[b + HOT.sizeScale] as number) - sd] as number;
+      const ps = hot[b + HOT.priceScale] as number;
+      const ss = hot[b + HOT.sizeScale] as number;
+      if (pd !== ps) p *= POW10[ps - pd] as number;
+      if (sd !== ss) q *= POW10[ss - sd] as number;
       if (!(p <= Number.MAX_SAFE_INTEGER && q <= Number.MAX_SAFE_INTEGER)) {
         this.#refuse(x, batch, i, 'too_large');
         continue;
@@ -193,7 +207,11 @@ class Engine implements WindowEngine {
       accepted++;
       if (amended[x] !== 0 && this.#meetsAmendment(x, batch, i)) continue;
       const code = conditions[i] as number;
-      const may = code === 0 ? MAY.everything : rules.may(v, code, ms);
+      let may: number = MAY.everything;
+      if (code !== 0) {
+        may = rules.fixed[v * codes + code] as number;
+        if (may < 0) may = rules.may(v, code, ms);
+      }
       let older = false;
       const newest = hot[b + HOT.newestMs] as number;
       if (ms > newest) {
@@ -233,34 +251,55 @@ class Engine implements WindowEngine {
         continue;
       }
       if (older) reordered++;
-      hot[b + CELL.changes] = (hot[b + CELL.changes] as number) + 1;
-      if (may !== MAY.everything) {
-        addTrade(hot, b, may, s, p, q, ms, sub, seq, arrived);
-        if ((may & MAY.volume) === 0) continue;
-      } else {
-        hot[b + CELL.trades] = (hot[b + CELL.trades] as number) + 1;
-        addTwo(hot, b + CELL.volume + s * 2, q);
-        addProduct(hot, b + CELL.pv, p, q);
+      // From here on what addTrade of cells.ts does, written out: a call would box every number.
+      if ((may & MAY.openHighLow) !== 0) {
         if (p > (hot[b + CELL.high] as number)) hot[b + CELL.high] = p;
         if (p < (hot[b + CELL.low] as number)) hot[b + CELL.low] = p;
         if (isBefore(ms, sub, seq, arrived, hot, b + CELL.openPlace)) {
           hot[b + CELL.open] = p;
-          setPlace(hot, b + CELL.openPlace, ms, sub, seq, arrived);
+          writePlace(hot, b + CELL.openPlace, ms, sub, seq, arrived);
         }
-        if ((hot[b + CELL.closeRank] as number) < 1 || !isBefore(ms, sub, seq, arrived, hot, b + CELL.closePlace)) {
+        const rank = (may & MAY.last) === 0 ? 0 : 1;
+        const held = hot[b + CELL.closeRank] as number;
+        if (rank > held || (rank === held && !isBefore(ms, sub, seq, arrived, hot, b + CELL.closePlace))) {
           hot[b + CELL.close] = p;
-          hot[b + CELL.closeRank] = 1;
-          setPlace(hot, b + CELL.closePlace, ms, sub, seq, arrived);
+          hot[b + CELL.closeRank] = rank;
+          writePlace(hot, b + CELL.closePlace, ms, sub, seq, arrived);
         }
       }
-      const pane = paneAt(panes, x, ms);
+      if ((may & MAY.volume) === 0) {
+        hot[b + CELL.others] = (hot[b + CELL.others] as number) + 1;
+        continue;
+      }
+      hot[b + CELL.trades] = (hot[b + CELL.trades] as number) + 1;
+      addTwo(hot, b + CELL.volume + s * 2, q);
+      addProduct(hot, b + CELL.pv, p, q);
+      const inPane = ms - (hot[b + HOT.paneMs] as number);
+      let pane = hot[b + HOT.paneAt] as number;
+      if (!(inPane >= 0 && inPane < PANE_MS)) {
+        pane = paneAt(panes, x, ms);
+        if (inPane >= PANE_MS) {
+          hot[b + HOT.paneMs] = ms - (ms % PANE_MS);
+          hot[b + HOT.paneAt] = pane;
+        }
+      }
       if (pane >= 0) {
         panes[pane + 1] = (panes[pane + 1] as number) + 1;
         addTwo(panes, pane + 2, q);
         panes[pane + 4] = (panes[pane + 4] as number) + p * q;
         panes[pane + 5] = (panes[pane + 5] as number) + p;
       }
-      (profiles[x] as ProfileTable).add(p, q, s);
+      const rows = tables[x] as Float64Array;
+      const mask = rows.length - ROW;
+      let at = hashOf(p) & mask;
+      while (rows[at] !== p && rows[at] !== FREE_ROW) at = (at + ROW) & mask;
+      if (rows[at] !== p) {
+        (profiles[x] as ProfileTable).add(p, q, s);
+        tables[x] = (profiles[x] as ProfileTable).rows;
+      } else {
+        rows[at + 1] = (rows[at + 1] as number) + 1;
+        addTwo(rows, at + 2 + s * 2, q);
+      }
     }
     state.counts.accepted += accepted;
     state.counts.reordered += reordered;
@@ -269,9 +308,21 @@ class Engine implements WindowEngine {
     if (state.tail.rows > state.options.maxTailTrades * 1.25) this.#trim();
   }
 
+  #grow(x: number, priceDecimals: number, sizeDecimals: number, price: number, size: number): boolean {
+    const state = this.#state;
+    const instrument = state.instruments[x] as Instrument;
+    if (priceDecimals > MAX_DECIMALS || sizeDecimals > MAX_DECIMALS) return false;
+    flush(state, instrument);
+    const grown = state.grow(instrument, priceDecimals, sizeDecimals, price, size);
+    this.#refreshTable(x);
+    return grown;
+  }
+
   #place(instrument: Instrument, trade: PlacedTrade, position: number): Placement {
     this.#settleFirst(instrument, trade.ms, position);
-    return placeTrade(this.#state, instrument, trade);
+    const placement = placeTrade(this.#state, instrument, trade);
+    this.#refreshTable(instrument.index);
+    return placement;
   }
 
   /** Rebuilds what waits for it, before its cells are given away or a trade comes that memory cannot take in full. */
@@ -282,6 +333,11 @@ class Engine implements WindowEngine {
     for (const minute of rebuild) if (minute < oldest) oldest = minute;
     const { latenessMs } = this.#state.options;
     if (!inMemory(0, oldest, this.#state.watermark(instrument), latenessMs)) settle(this.#state, instrument, position);
+    this.#refreshTable(instrument.index);
+  }
+
+  #refreshTable(x: number): void {
+    this.#tables[x] = (this.#profiles[x] as ProfileTable).rows;
   }
 
   #newMinute(instrument: Instrument, ms: number, position: number): void {
@@ -298,7 +354,9 @@ class Engine implements WindowEngine {
     state.hot[b + HOT.openUntil] = ended ? Number.NEGATIVE_INFINITY : startMs + MINUTE_MS + graceMs;
     if (state.watermark(instrument) < (state.hot[b + HOT.openUntil] as number)) {
       instrument.nextMs = Math.min(instrument.nextMs, startMs + MINUTE_MS + graceMs);
-      this.#profiles[instrument.index] = ensureProfile(instrument, ms);
+      const profile = ensureProfile(instrument, ms);
+      this.#profiles[instrument.index] = profile;
+      this.#tables[instrument.index] = profile.rows;
     }
   }
 
@@ -375,6 +433,7 @@ class Engine implements WindowEngine {
     if (!(ms >= 0 && ms < MAX_EVENT_MS) || !amend(state, instrument, batch, row))
       this.#refuse(x, batch, row, 'not_a_tick');
     this.#amended[x] = instrument.amendments.size > 0 ? 1 : 0;
+    this.#refreshTable(x);
   }
 
   /** A trade whose cancel or correction came first. True when it counts nowhere, or was placed here. */
@@ -532,6 +591,7 @@ class Engine implements WindowEngine {
     this.#tailFrom = restoreState(state, bytes);
     this.#state = state;
     this.#profiles = [];
+    this.#tables = [];
     this.#amended = new Uint8Array(0);
     this.#indices({ instruments: { values: [] } });
     for (const instrument of state.instruments) {
@@ -590,41 +650,28 @@ function noteUntil(state: EngineState, batch: TailBatch): void {
   }
 }
 
-/** Rules of a batch's condition codes, looked up once a batch. */
+/** What the condition codes of a batch allow, looked up once a batch. */
 class RuleCache {
-  readonly #state: EngineState;
-  readonly #trades: TradeColumns;
-  readonly #rules: (Rules | undefined | null)[] = [];
+  /** By venue · codes + code: MAY bits, or -1 when not known yet or dependent on the date. */
+  fixed = new Int8Array(64);
+  #state: EngineState | undefined;
+  #trades: TradeColumns | undefined;
 
-  constructor(state: EngineState, trades: TradeColumns) {
+  begin(state: EngineState, trades: TradeColumns): this {
     this.#state = state;
     this.#trades = trades;
+    const size = state.venues.length * trades.strings.values.length;
+    if (this.fixed.length < size) this.fixed = new Int8Array(size * 2);
+    this.fixed.fill(-1, 0, size);
+    return this;
   }
 
   may(venue: number, code: number, ms: number): number {
-    const key = venue * this.#trades.strings.values.length + code;
-    let rules = this.#rules[key];
-    if (rules === undefined) {
-      const text = this.#trades.strings.values[code] as string;
-      rules = this.#state.eligibility.rules(this.#state.venues[venue] as string, text) ?? null;
-      this.#rules[key] = rules;
-    }
-    return rules === null ? MAY.everything : mayAt(rules, ms);
+    const state = this.#state as EngineState;
+    const { values } = (this.#trades as TradeColumns).strings;
+    const rules: Rules | undefined = state.eligibility.rules(state.venues[venue] as string, values[code] as string);
+    const may = rules === undefined ? MAY.everything : mayAt(rules, ms);
+    if (rules === undefined || rules.length === 1) this.fixed[venue * values.length + code] = may;
+    return may;
   }
-}
-
-function isBefore(ms: number, sub: number, seq: number, arrival: number, a: Float64Array, place: number): boolean {
-  const heldMs = a[place] as number;
-  if (ms !== heldMs) return ms < heldMs;
-  const heldSub = a[place + 1] as number;
-  if (sub !== heldSub) return sub < heldSub;
-  const heldSeq = a[place + 2] as number;
-  return seq === heldSeq ? arrival < (a[place + 3] as number) : seq < heldSeq;
-}
-
-function setPlace(a: Float64Array, place: number, ms: number, sub: number, seq: number, arrival: number): void {
-  a[place] = ms;
-  a[place + 1] = sub;
-  a[place + 2] = seq;
-  a[place + 3] = arrival;
 }

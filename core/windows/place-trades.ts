@@ -105,7 +105,7 @@ export function ensureProfile(instrument: Instrument, ms: number): ProfileTable 
 /** Adds the accumulator of the newest minute to its five bars and empties it. */
 export function flush(state: EngineState, instrument: Instrument): void {
   const b = instrument.index * HOT_SIZE;
-  const changes = state.hot[b + CELL.changes] as number;
+  const changes = (state.hot[b + CELL.trades] as number) + (state.hot[b + CELL.others] as number);
   if (changes === 0) return;
   const startMs = state.hot[b] as number;
   for (let tf = 0; tf < LENGTHS.length; tf++) {

@@ -3,9 +3,16 @@ import type { ProfileRow } from '#shared/bars.ts';
 import { addTwo, readTwo, writeTwo } from './limbs.ts';
 
 /** Row: price, trades, then volume by side (unknown, buy, sell), two limbs each. */
-const ROW = 8;
-const FREE = -1;
+export const ROW = 8;
+/** Price of a row that is not in use. */
+export const FREE_ROW = -1;
 const HIGH_WORD = 2 ** -32;
+
+/** Hash of a price, to be masked with `rows.length - ROW`: the first row to look at, as an offset. */
+export function hashOf(price: number): number {
+  const hash = Math.imul(price ^ (price * HIGH_WORD), 0x9e3779b1);
+  return hash ^ (hash >>> 15);
+}
 
 export class ProfileTable {
   readonly startMs: number;
@@ -14,14 +21,10 @@ export class ProfileTable {
   late = 0;
   rows: Float64Array;
   #count = 0;
-  #mask: number;
-  #lastPrice = FREE;
-  #lastAt = 0;
 
   constructor(startMs: number, capacity = 16) {
     this.startMs = startMs;
-    this.rows = emptyRows(capacity);
-    this.#mask = capacity - 1;
+    this.rows = emptyRows(capacity * ROW);
   }
 
   get count(): number {
@@ -29,7 +32,7 @@ export class ProfileTable {
   }
 
   add(price: number, size: number, side: number): void {
-    const at = price === this.#lastPrice ? this.#lastAt : this.#find(price);
+    const at = this.#find(price);
     const rows = this.rows;
     rows[at + 1] = (rows[at + 1] as number) + 1;
     addTwo(rows, at + 2 + side * 2, size);
@@ -37,58 +40,44 @@ export class ProfileTable {
 
   #find(price: number): number {
     const rows = this.rows;
-    let slot = Math.imul(price ^ (price * HIGH_WORD), 0x9e3779b1);
-    slot = (slot ^ (slot >>> 15)) & this.#mask;
-    for (;;) {
-      const at = slot * ROW;
-      const held = rows[at] as number;
-      if (held === price) {
-        this.#lastPrice = price;
-        this.#lastAt = at;
-        return at;
+    const mask = rows.length - ROW;
+    let at = hashOf(price) & mask;
+    for (; rows[at] !== price; at = (at + ROW) & mask) {
+      if (rows[at] !== FREE_ROW) continue;
+      if (this.#count * 2 * ROW > mask) {
+        this.#rehash(rows.length * 2, 1);
+        return this.#find(price);
       }
-      if (held === FREE) {
-        if (this.#count * 2 > this.#mask) {
-          this.#rehash((this.#mask + 1) * 2, 1);
-          return this.#find(price);
-        }
-        rows[at] = price;
-        this.#count += 1;
-        this.#lastPrice = price;
-        this.#lastAt = at;
-        return at;
-      }
-      slot = (slot + 1) & this.#mask;
+      rows[at] = price;
+      this.#count += 1;
+      return at;
     }
+    return at;
   }
 
-  #rehash(capacity: number, factor: number): void {
+  #rehash(length: number, factor: number): void {
     const old = this.rows;
-    this.rows = emptyRows(capacity);
-    this.#mask = capacity - 1;
+    this.rows = emptyRows(length);
     this.#count = 0;
-    this.#lastPrice = FREE;
     for (let at = 0; at < old.length; at += ROW) {
-      if (old[at] === FREE) continue;
+      if (old[at] === FREE_ROW) continue;
       const to = this.#find((old[at] as number) * factor);
       for (let k = 1; k < ROW; k++) this.rows[to + k] = old[at + k] as number;
     }
   }
 
   clear(): void {
-    this.rows = emptyRows(16);
-    this.#mask = 15;
+    this.rows = emptyRows(16 * ROW);
     this.#count = 0;
-    this.#lastPrice = FREE;
   }
 
   /** Multiplies prices and sizes by powers of ten; the caller has seen to it that they fit. */
   grow(pricePlaces: number, sizePlaces: number): void {
-    if (pricePlaces > 0) this.#rehash(this.#mask + 1, 10 ** pricePlaces);
+    if (pricePlaces > 0) this.#rehash(this.rows.length, 10 ** pricePlaces);
     if (sizePlaces === 0) return;
     const factor = 10n ** BigInt(sizePlaces);
     for (let at = 0; at < this.rows.length; at += ROW) {
-      if (this.rows[at] === FREE) continue;
+      if (this.rows[at] === FREE_ROW) continue;
       for (let k = 2; k < ROW; k += 2) writeTwo(this.rows, at + k, readTwo(this.rows, at + k) * factor);
     }
   }
@@ -98,7 +87,7 @@ export class ProfileTable {
     const result: ProfileRow[] = [];
     const rows = this.rows;
     for (let at = 0; at < rows.length; at += ROW) {
-      if (rows[at] === FREE) continue;
+      if (rows[at] === FREE_ROW) continue;
       const buyVolume = readTwo(rows, at + 4);
       const sellVolume = readTwo(rows, at + 6);
       const volume = readTwo(rows, at + 2) + buyVolume + sellVolume;
@@ -112,7 +101,7 @@ export class ProfileTable {
     const result = new Float64Array(this.#count * ROW);
     let to = 0;
     for (let at = 0; at < this.rows.length; at += ROW) {
-      if (this.rows[at] === FREE) continue;
+      if (this.rows[at] === FREE_ROW) continue;
       result.set(this.rows.subarray(at, at + ROW), to);
       to += ROW;
     }
@@ -127,8 +116,8 @@ export class ProfileTable {
   }
 }
 
-function emptyRows(capacity: number): Float64Array {
-  const rows = new Float64Array(capacity * ROW);
-  for (let at = 0; at < rows.length; at += ROW) rows[at] = FREE;
+function emptyRows(length: number): Float64Array {
+  const rows = new Float64Array(length);
+  for (let at = 0; at < rows.length; at += ROW) rows[at] = FREE_ROW;
   return rows;
 }

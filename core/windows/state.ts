@@ -26,6 +26,9 @@ export const HOT = {
   sizeScale: 35,
   maxPrice: 36,
   maxSize: 37,
+  /** Start of the newest pane, ms, and its offset. */
+  paneMs: 38,
+  paneAt: 39,
 } as const;
 export const HOT_SIZE = 40;
 /** Panes of 1 s: second, trades, volume (two limbs), Σ price·size and Σ price as floats. */
@@ -209,6 +212,8 @@ export class EngineState {
     this.hot[b + HOT.runMs] = Number.NEGATIVE_INFINITY;
     this.hot[b + HOT.newestMs] = Number.NEGATIVE_INFINITY;
     this.hot[b + HOT.openUntil] = Number.NEGATIVE_INFINITY;
+    this.hot[b + HOT.paneMs] = Number.NEGATIVE_INFINITY;
+    this.hot[b + HOT.paneAt] = -1;
     for (let at = index * this.cellsPerInstrument; at < (index + 1) * this.cellsPerInstrument; at += CELL_SIZE) {
       this.cells[at] = -1;
     }
