@@ -13,7 +13,7 @@ import type { Log } from './log.ts';
 const STORE = 'put-back';
 
 /** `put_back`, or why it was not. */
-export type PutBack = 'put_back' | 'before' | 'not_a_record' | 'gone' | 'still_unreadable' | 'read_by_some';
+export type PutBack = 'put_back' | 'before' | 'gone' | 'still_unreadable' | 'read_by_some';
 
 interface Place {
   topic: string;

@@ -13,8 +13,11 @@ export interface CallsOptions {
 
 const BUSY_MS = [1, 1, 2, 3, 5, 10, 20, 50];
 const AWAY_MS = [5, 10, 20, 50, 100, 200, 500];
-/** A topic that is not there may be one that the node has not heard of yet: asked for that long, ms. */
-const UNKNOWN_TOPIC_MS = 5_000;
+/**
+ * Answers that may come from a node that is coming up or going down, and may be meant: asked for that long, ms. A topic that is not
+ * there may be one that the node has not heard of yet.
+ */
+const PATIENCE_MS: Readonly<Record<string, number>> = { UNKNOWN_TOPIC_OR_PARTITION: 5_000, UNKNOWN: 30_000 };
 /** Every that many fruitless attempts, one line in the log. */
 const ATTEMPTS_PER_LINE = 20;
 
@@ -70,7 +73,7 @@ export class Calls {
     call: (broker: BrokerApi, node: number) => Promise<T>,
   ): Promise<T> {
     let fault: Fault | undefined;
-    let unknownSinceMs: number | undefined;
+    let doubtedSinceMs: number | undefined;
     for (let attempt = 0; ; attempt++) {
       if (this.#closed) throw new LogError('closed', 'The log is closed.');
       let node: number | undefined;
@@ -80,9 +83,10 @@ export class Calls {
       } catch (error) {
         fault = faultOf(error);
         if (fault !== 'busy' && fault !== 'moved' && fault !== 'down') throw error;
-        if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') {
-          unknownSinceMs ??= this.#clock.nowMs();
-          if (this.#clock.nowMs() - unknownSinceMs > UNKNOWN_TOPIC_MS) throw error;
+        const patienceMs = PATIENCE_MS[(error as { type?: string }).type ?? ''];
+        if (patienceMs !== undefined) {
+          doubtedSinceMs ??= this.#clock.nowMs();
+          if (this.#clock.nowMs() - doubtedSinceMs > patienceMs) throw error;
         }
         if (fault === 'down' && node !== undefined) lanes.cut(node);
         if ((attempt + 1) % ATTEMPTS_PER_LINE === 0)

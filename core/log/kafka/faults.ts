@@ -26,6 +26,8 @@ const BY_TYPE: Record<string, Fault> = {
   NOT_ENOUGH_REPLICAS: 'moved',
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'moved',
   REQUEST_TIMED_OUT: 'moved',
+  // What a node says that goes down or comes up in the middle of a request. Every request of ours can be repeated.
+  UNKNOWN: 'moved',
   NETWORK_EXCEPTION: 'down',
   INVALID_PRODUCER_EPOCH: 'fenced',
   PRODUCER_FENCED: 'fenced',
