@@ -1,5 +1,5 @@
 /** PostgreSQL from the system's packages. It refuses to run as root, so root runs it as the user `postgres`. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, launch, listening, onPath, type LocalService } from './service.ts';
@@ -37,6 +37,7 @@ export const postgres: LocalService = {
       user,
     );
     await listening('postgres', pid, port, dataDir);
+    await takesQueries(bin, port);
     return {
       name: 'postgres',
       version,
@@ -49,6 +50,15 @@ export const postgres: LocalService = {
     };
   },
 };
+
+/** The port is open before the server takes queries. */
+async function takesQueries(bin: string, port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if (spawnSync(join(bin, 'pg_isready'), ['-q', '-h', '127.0.0.1', '-p', `${port}`]).status === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`PostgreSQL took no queries on port ${port} within 10 s.`);
+}
 
 /** Folder of initdb and postgres: on the PATH, or where Debian keeps each version, the newest first. */
 function binaries(): string | undefined {
