@@ -1,7 +1,7 @@
 /** PostgreSQL from the system's packages. It refuses to run as root, so root runs it as the user `postgres`. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { freePort, launch, listening, onPath, type LocalService } from './service.ts';
 
 export const postgres: LocalService = {
@@ -63,7 +63,7 @@ async function takesQueries(bin: string, port: number): Promise<void> {
 /** Folder of initdb and postgres: on the PATH, or where Debian keeps each version, the newest first. */
 function binaries(): string | undefined {
   const found = onPath('initdb');
-  if (found !== undefined) return join(found, '..');
+  if (found !== undefined) return dirname(realpathSync(found));
   const base = '/usr/lib/postgresql';
   const versions = existsSync(base) ? readdirSync(base).sort((a, b) => Number(b) - Number(a)) : [];
   return versions.map((version) => join(base, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb')));
