@@ -342,6 +342,18 @@ export const OPTIONS = {
     500,
     600_000,
   ),
+  bufferMb: integer(
+    {
+      env: 'EDGETAPE_BUFFER_MB',
+      flag: 'buffer-mb',
+      unit: 'MB',
+      defaultText: '256',
+      prose:
+        'Disk that each live feed of "edgetape run collector" may fill, in the data folder, while the brokers take nothing; 0 keeps nothing on disk.',
+    },
+    0,
+    1_000_000,
+  ),
   healthPort: integer(
     {
       env: 'EDGETAPE_HEALTH_PORT',

@@ -170,6 +170,7 @@ function addRun(command: Define, run: Run, io: CliIo): void {
     ...BROKER_KEYS,
     'partitions',
     'sessionTimeoutMs',
+    'bufferMb',
     'healthPort',
     'tape',
     'feed',

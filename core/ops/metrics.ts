@@ -14,6 +14,8 @@ export interface MetricsDeps {
   lags?: () => Promise<readonly { group: string; topic: string; partition: number; records: number; lagMs: number }[]>;
   /** Units of work that this process holds, by role. */
   held?: () => Readonly<Record<string, number>>;
+  /** Bytes of live feeds that wait on disk for the log. */
+  bufferedBytes?: () => number;
   /** Rows of the sources that wait for the log. */
   waitingRows?: () => number;
 }
@@ -113,7 +115,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
     for (const { partition, bytes } of deps.relay()) set({ partition: String(partition) }, bytes);
   });
 
-  const { lags, held, waitingRows } = deps;
+  const { lags, held, waitingRows, bufferedBytes } = deps;
   if (lags !== undefined) {
     const labelNames = ['group', 'topic', 'partition'];
     const seconds = new Gauge({
@@ -146,6 +148,10 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
     gauge('edgetape_units_held', 'Units of work that this process holds.', ['role'], (set) => {
       for (const [role, units] of Object.entries(held())) set({ role }, units);
     });
+  if (bufferedBytes !== undefined)
+    gauge('edgetape_collector_buffered_bytes', 'Live feeds that wait on disk for the log.', [], (set) =>
+      set({}, bufferedBytes()),
+    );
   if (waitingRows !== undefined)
     gauge('edgetape_collector_waiting_rows', 'Rows of the sources that wait for the log.', [], (set) =>
       set({}, waitingRows()),

@@ -1,7 +1,9 @@
 /** Collectors of one process over a shared log: one a source, each under its own name. */
+import { join } from 'node:path';
 import type { Clock } from '#shared/clock.ts';
 import { createCollector, ownerOf, type Collector, type CollectorSummary } from '../collector/collector.ts';
 import type { Source } from '../collector/source.ts';
+import { spooled, type SpooledSource } from '../collector/spool.ts';
 import { addCounters, emptyCounters } from '../collector/source-state.ts';
 import { isFenced } from '../log/assigned-tasks.ts';
 import type { Log } from '../log/log.ts';
@@ -17,11 +19,15 @@ export interface CollectorRoleOptions {
   logger: Logger;
   /** Tells this process from others. */
   owner: string;
+  /** Where live feeds wait while the log takes nothing, and how much of it there is; tapes wait by themselves. */
+  spool?: { folder: string; maxBytes: number };
 }
 
 export interface CollectorRole extends Service {
   summary(): CollectorSummary;
   waitingRows(): number;
+  /** Bytes of live feeds that wait on disk, and the names of those that are held because there is no more room. */
+  buffered(): { bytes: number; full: string[] };
   /** Of the sources that are finite. */
   progress(): { bytesRead: number; totalBytes: number | undefined };
   /** Names of sources that another process has taken over. */
@@ -34,13 +40,24 @@ export function createCollectorRole(options: CollectorRoleOptions): CollectorRol
   const taken: string[] = [];
   let draining = false;
 
+  const spools = new Map<string, SpooledSource>();
+  const withSpool = (source: Source): Source => {
+    const { spool } = options;
+    if (spool === undefined || spool.maxBytes === 0 || source.finite) return source;
+    const path = join(spool.folder, `${source.id.replaceAll(/[^A-Za-z0-9_-]+/g, '_').slice(0, 80)}-${process.pid}`);
+    const wrapped = spooled(source, { path, maxBytes: spool.maxBytes, logger });
+    spools.set(source.id, wrapped);
+    return wrapped;
+  };
+  const open = async (): Promise<Source[]> => (await options.openSources()).map(withSpool);
+
   const start = (source: Source): Collector => {
     const collector = createCollector({ ...options, sources: [source], name: source.id });
     current.set(source.id, { source, collector });
     return collector;
   };
   const again = async (name: string): Promise<Source | undefined> =>
-    (await options.openSources()).find((candidate) => candidate.id === name);
+    (await open()).find((candidate) => candidate.id === name);
 
   /** Until the source has ended, or another process has taken it over. */
   const collect = async (first: Source): Promise<void> => {
@@ -64,7 +81,7 @@ export function createCollectorRole(options: CollectorRoleOptions): CollectorRol
   return {
     name: 'collector',
     async run() {
-      await Promise.all((await options.openSources()).map(collect));
+      await Promise.all((await open()).map(collect));
     },
     async drain() {
       draining = true;
@@ -80,6 +97,13 @@ export function createCollectorRole(options: CollectorRoleOptions): CollectorRol
       return sum;
     },
     waitingRows: () => [...current.values()].reduce((sum, { collector }) => sum + collector.waitingRows(), 0),
+    buffered() {
+      const all = [...spools.values()];
+      return {
+        bytes: all.reduce((sum, spool) => sum + spool.bufferedBytes(), 0),
+        full: all.filter((spool) => spool.full()).map(({ id }) => id),
+      };
+    },
     progress() {
       const sources = [...current.values()].map(({ source }) => source);
       const known = sources.map(({ totalBytes }) => totalBytes).filter((bytes) => bytes !== undefined);

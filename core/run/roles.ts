@@ -2,6 +2,7 @@
  * Some roles of the core in one process, over Kafka: the composition root of `edgetape run`. The same parts as in core/dev, with
  * the work shared among processes.
  */
+import { join } from 'node:path';
 import type { Clock } from '#shared/clock.ts';
 import type { Config } from '../config.ts';
 import { openDataDir } from '../dev/data-dir.ts';
@@ -140,6 +141,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
         partitions,
         clock,
         logger,
+        spool: { folder: join(config.dataDir, 'spool'), maxBytes: config.bufferMb * 1_048_576 },
         owner: `${config.clientId} ${process.pid} ${clock.nowMs()}`,
       });
       run('collector', parts.collector);
@@ -159,6 +161,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
         ),
       held: () =>
         Object.fromEntries(Object.entries(memberships).map(([role, assignment]) => [role, assignment.held().length])),
+      bufferedBytes: () => parts.collector?.buffered().bytes ?? 0,
       waitingRows: () => parts.collector?.waitingRows() ?? 0,
     });
     const checks = checksOf(log, store, parts);
@@ -220,6 +223,14 @@ function checksOf(log: KafkaLog, store: MarketStore | undefined, parts: Parts): 
         await store.ping();
         const [trouble] = Object.values(parts.sink?.troubles() ?? {});
         if (trouble !== undefined) throw new Error(trouble);
+        return 'up';
+      },
+    });
+  if (parts.collector !== undefined)
+    checks.push({
+      name: 'feeds',
+      async check() {
+        if ((parts.collector?.buffered().full.length ?? 0) > 0) throw new Error('a feed is held: no more room on disk');
         return 'up';
       },
     });
