@@ -68,11 +68,11 @@ function combine(codes: ReadonlyMap<string, Rules>, conditions: string): Rules {
     if (rules !== undefined) parts.push(rules);
   }
   if (parts.length === 0) return EVERYTHING;
-  const times = [...new Set([Number.NEGATIVE_INFINITY, ...parts.flatMap((rules) => rules.map((r) => r.fromMs))])];
-  return times
-    .sort((a, b) => b - a)
-    .map((fromMs) => ({
-      fromMs,
-      may: parts.reduce((may, rules) => may & mayAt(rules, fromMs), MAY.everything as number),
-    }));
+  const times = [...new Set(parts.flatMap((rules) => rules.map((rule) => rule.fromMs)))].sort((a, b) => b - a);
+  const rules = times.map((fromMs) => ({
+    fromMs,
+    may: parts.reduce((may, part) => may & mayAt(part, fromMs), MAY.everything as number),
+  }));
+  // A boundary at which nothing changes is none.
+  return rules.filter((rule, i) => rule.may !== rules[i + 1]?.may);
 }

@@ -11,82 +11,24 @@ import { MAX_DECIMALS, POW10 } from '#shared/decimal.ts';
 import { MAX_EVENT_MS } from '#shared/event-time.ts';
 import { PANE_MS } from '#shared/timeframes.ts';
 import { ACTION, NO_TRADE_ID, type QuoteColumns, type TradeColumns } from '#shared/ticks.ts';
-import { amend, count, findTrade, markOf, prunePositions, tradeKey } from './amend.ts';
+import { ignoreRow, isNewId, isNewText } from './admit.ts';
+import { amend, count, markOf, tradeKey } from './amend.ts';
 import { CELL, FLAG, isBefore, MAY, writePlace } from './cells.ts';
 import type { RecomputeRequest, RefusedTick, TickCounts, WindowChanges } from './changes.ts';
 import { drainInstrument, trimTail } from './drain.ts';
-import { mayAt, type Rules } from './eligibility.ts';
+import { barsInMemory, endVenue } from './ends.ts';
 import { addProduct, addTwo } from './limbs.ts';
 import { addToPane, paneAt } from './panes.ts';
-import {
-  barOf,
-  cellAt,
-  ensureProfile,
-  flush,
-  isFinal,
-  type PlacedTrade,
-  type Placement,
-  placeTrade,
-} from './place-trades.ts';
+import { cellAt, ensureProfile, flush, type PlacedTrade, type Placement, placeTrade } from './place-trades.ts';
 import { FREE_ROW, hashOf, ProfileTable, ROW } from './profile-table.ts';
 import { settle } from './rebuild.ts';
 import { RecomputeJob, requestOf } from './recompute.ts';
+import { RuleCache } from './rule-cache.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
-import {
-  type EngineOptions,
-  EngineState,
-  HOT,
-  HOT_SIZE,
-  inMemory,
-  type Instrument,
-  LENGTHS,
-  MINUTE_MS,
-} from './state.ts';
-import { eachCell, statsOf, takeQuotes } from './stats.ts';
+import { type EngineOptions, EngineState, HOT, HOT_SIZE, inMemory, type Instrument, MINUTE_MS } from './state.ts';
+import { statsOf, takeQuotes } from './stats.ts';
 import { positionOf, type TailBatch } from './tail.ts';
-
-export interface DrainOptions {
-  provisional: boolean;
-  /** As `provisional` when left out. */
-  openProfiles?: boolean;
-}
-
-export interface VenueTime {
-  venue: string;
-  /** ms; -Infinity before the venue's first trade. */
-  watermarkMs: number;
-  late: number;
-  duplicates: number;
-}
-
-export interface WindowEngine {
-  readonly counts: TickCounts;
-  /** Takes a batch; the columns must stay as they are afterwards. `offset` rises from call to call. */
-  onTrades(trades: TradeColumns, offset: number): void;
-  onQuotes(quotes: QuoteColumns): void;
-  /** Control events of the trades topic; those of other topics are not for the windows. */
-  onControl(event: ControlEvent): void;
-  /** What changed since the last call. Open bars and statistics come only when `provisional`, open profiles when `openProfiles`. */
-  drain(options: DrainOptions): WindowChanges;
-  /** What must be computed again from history. Stays until the job was finished. */
-  recomputeRequests(): RecomputeRequest[];
-  /** Work on one request; nothing else may be fed in until it is finished or dropped. */
-  startRecompute(instrument: string): RecomputeJob | undefined;
-  openBars(): Bar[];
-  latestStats(): Stats[];
-  watermarks(): VenueTime[];
-  /** How many bars there have been, by the state they are in now. */
-  barsByState(): Record<BarState, number>;
-  /** Whether a row of a recent batch counts nowhere: a duplicate, or refused. */
-  isIgnored(offset: number, row: number): boolean;
-  snapshot(): Uint8Array;
-  /** Takes a snapshot's state; throws RangeError when the bytes are none of this version. Afterwards the tail must be read again. */
-  restore(bytes: Uint8Array): void;
-  /** Offset from which `replayTail` must be fed; undefined when there is no tail. */
-  readonly tailFrom: number | undefined;
-  /** Reads the log's tail again after `restore`, from `tailFrom` up to where the snapshot was taken; changes no bar. */
-  replayTail(trades: TradeColumns, offset: number): void;
-}
+import type { DrainOptions, VenueTime, WindowEngine } from './window-engine.ts';
 
 export function createWindowEngine(options: Partial<EngineOptions> = {}): WindowEngine {
   return new Engine(options);
@@ -202,8 +144,8 @@ class Engine implements WindowEngine {
         seq = id;
         if (id === (hot[b + HOT.highId] as number) + 1 && ms >= (hot[b + HOT.runMs] as number))
           hot[b + HOT.highId] = id;
-        else if (!this.#isNewId(x, batch, i, id, ms)) continue;
-      } else if (id !== NO_TRADE_ID && !this.#isNewText(x, batch, i)) continue;
+        else if (!isNewId(state, state.instruments[x] as Instrument, batch, i)) continue;
+      } else if (id !== NO_TRADE_ID && !isNewText(state, state.instruments[x] as Instrument, batch, i)) continue;
       accepted++;
       if (amended[x] !== 0 && this.#meetsAmendment(x, batch, i)) continue;
       const code = conditions[i] as number;
@@ -364,65 +306,7 @@ class Engine implements WindowEngine {
     const instrument = (this.#state.instruments[x] as Instrument).name;
     this.#state.counts.rejected++;
     this.#state.refused.push({ offset: batch.offset, row, instrument, reason });
-    this.#ignore(batch, row);
-  }
-
-  #ignore(batch: TailBatch, row: number): false {
-    this.#state.tail.marks.set(positionOf(batch.offset, row), { kind: 'ignored' });
-    return false;
-  }
-
-  #duplicate(batch: TailBatch, row: number): false {
-    const state = this.#state;
-    const x = batch.instruments[batch.trades.instrument[row] as number] as number;
-    const { venue } = state.instruments[x] as Instrument;
-    state.counts.duplicate++;
-    state.duplicates[venue] = (state.duplicates[venue] as number) + 1;
-    return this.#ignore(batch, row);
-  }
-
-  /** What the hot path cannot decide about an integer id (SPEC WN-10). */
-  #isNewId(x: number, batch: TailBatch, row: number, id: number, ms: number): boolean {
-    const state = this.#state;
-    const instrument = state.instruments[x] as Instrument;
-    const { hot } = state;
-    const b = x * HOT_SIZE;
-    const high = hot[b + HOT.highId] as number;
-    const { missing } = instrument;
-    const isKnown = (): boolean => findTrade(state, instrument, id, positionOf(batch.offset, row)) !== undefined;
-    if (high < 0) {
-      hot[b + HOT.highId] = id;
-      if (id > 0) missing.add(0, id - 1);
-      return true;
-    }
-    if (ms < (hot[b + HOT.runMs] as number)) return isKnown() ? this.#duplicate(batch, row) : true;
-    if (id > high) {
-      if (id > high + 1) missing.add(high + 1, id - 1);
-      if (missing.from.length > MAX_MISSING) hot[b + HOT.floorId] = missing.forgetHalf();
-      hot[b + HOT.highId] = id;
-      return true;
-    }
-    const aboveFloor = id >= (hot[b + HOT.floorId] as number);
-    if (aboveFloor && missing.take(id)) return true;
-    if (ms <= (hot[b + HOT.newestMs] as number)) return aboveFloor || isKnown() ? this.#duplicate(batch, row) : true;
-    if (isKnown()) return this.#duplicate(batch, row);
-    missing.clear();
-    if (id > 0) missing.add(0, id - 1);
-    hot[b + HOT.highId] = id;
-    hot[b + HOT.floorId] = 0;
-    hot[b + HOT.runMs] = ms;
-    return true;
-  }
-
-  #isNewText(x: number, batch: TailBatch, row: number): boolean {
-    const state = this.#state;
-    const instrument = state.instruments[x] as Instrument;
-    const key = tradeKey(batch.trades, row) as string;
-    const position = positionOf(batch.offset, row);
-    if (findTrade(state, instrument, key, position) !== undefined) return this.#duplicate(batch, row);
-    instrument.positions.set(key, position);
-    prunePositions(state, instrument);
-    return true;
+    ignoreRow(this.#state, batch, row);
   }
 
   #amend(x: number, batch: TailBatch, row: number): void {
@@ -487,28 +371,7 @@ class Engine implements WindowEngine {
     if (event.type === 'heartbeat' && event.eventMs >= 0 && event.eventMs < MAX_EVENT_MS) {
       const venue = state.venue(event.venue);
       if (event.eventMs > (state.watermarks[venue] as number)) state.watermarks[venue] = event.eventMs;
-    } else if (event.type === 'end_of_source') for (const venue of event.venues) this.#end(venue);
-  }
-
-  #end(venue: string): void {
-    const state = this.#state;
-    const { graceMs } = state.options;
-    for (const instrument of state.instruments) {
-      if (state.venues[instrument.venue] !== venue) continue;
-      flush(state, instrument);
-      const watermarkMs = state.watermark(instrument);
-      eachCell(state, instrument, (tf, at) => {
-        const flags = state.cells[at + CELL.flags] as number;
-        if (!isFinal(flags, state.cells[at] as number, LENGTHS[tf] as number, watermarkMs, graceMs)) {
-          state.cells[at + CELL.flags] = flags | FLAG.ended;
-        }
-      });
-      for (const profile of instrument.profiles.values()) profile.flags |= FLAG.ended;
-      state.hot[instrument.index * HOT_SIZE + HOT.openUntil] = Number.NEGATIVE_INFINITY;
-      instrument.dirty = true;
-      instrument.urgent = true;
-      instrument.ends++;
-    }
+    } else if (event.type === 'end_of_source') for (const venue of event.venues) endVenue(state, venue);
   }
 
   /** Rebuilds must be done before the trades they need are let go. */
@@ -552,7 +415,7 @@ class Engine implements WindowEngine {
     for (const instrument of state.instruments) {
       flush(state, instrument);
       settle(state, instrument);
-      listBars(state, instrument, bars);
+      bars.push(...barsInMemory(state, instrument));
     }
     return bars;
   }
@@ -619,22 +482,10 @@ class Engine implements WindowEngine {
   }
 }
 
-const MAX_MISSING = 4_096;
-
 function countLate(state: EngineState, venue: number, placement: 'late' | 'too_late'): void {
   if (placement === 'late') state.counts.late++;
   else state.counts.tooLate++;
   state.late[venue] = (state.late[venue] as number) + 1;
-}
-
-function listBars(state: EngineState, instrument: Instrument, bars: Bar[]): void {
-  const watermarkMs = state.watermark(instrument);
-  eachCell(state, instrument, (tf, at) => {
-    const flags = state.cells[at + CELL.flags] as number;
-    if ((flags & FLAG.awaiting) !== 0) return;
-    const final = isFinal(flags, state.cells[at] as number, LENGTHS[tf] as number, watermarkMs, state.options.graceMs);
-    bars.push(barOf(state, instrument, tf, at, final));
-  });
 }
 
 function needsStats(state: EngineState, instrument: Instrument): boolean {
@@ -647,31 +498,5 @@ function noteUntil(state: EngineState, batch: TailBatch): void {
     const { venue } = state.instruments[index] as Instrument;
     if (!batch.until.some((entry) => entry.venue === venue))
       batch.until.push({ venue, ms: state.watermarks[venue] as number });
-  }
-}
-
-/** What the condition codes of a batch allow, looked up once a batch. */
-class RuleCache {
-  /** By venue · codes + code: MAY bits, or -1 when not known yet or dependent on the date. */
-  fixed = new Int8Array(64);
-  #state: EngineState | undefined;
-  #trades: TradeColumns | undefined;
-
-  begin(state: EngineState, trades: TradeColumns): this {
-    this.#state = state;
-    this.#trades = trades;
-    const size = state.venues.length * trades.strings.values.length;
-    if (this.fixed.length < size) this.fixed = new Int8Array(size * 2);
-    this.fixed.fill(-1, 0, size);
-    return this;
-  }
-
-  may(venue: number, code: number, ms: number): number {
-    const state = this.#state as EngineState;
-    const { values } = (this.#trades as TradeColumns).strings;
-    const rules: Rules | undefined = state.eligibility.rules(state.venues[venue] as string, values[code] as string);
-    const may = rules === undefined ? MAY.everything : mayAt(rules, ms);
-    if (rules === undefined || rules.length === 1) this.fixed[venue * values.length + code] = may;
-    return may;
   }
 }

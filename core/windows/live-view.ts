@@ -4,7 +4,7 @@ import type { ControlEvent } from '#shared/control.ts';
 import { POW10, pow10Big } from '#shared/decimal.ts';
 import { decodeTradeId, NO_TIME, type QuoteColumns, quoteTimeMs, type TradeColumns } from '#shared/ticks.ts';
 import type { FeedStatus, LivePublisher } from '../relay/live.ts';
-import type { VenueTime } from './engine.ts';
+import type { VenueTime } from './window-engine.ts';
 
 interface LiveScales {
   priceScale: number;

@@ -8,12 +8,13 @@ import { TOPICS } from '#shared/topics.ts';
 import type { Log, LogRecord } from '../log/log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { TickHistory, WindowChanges } from './changes.ts';
-import { createWindowEngine, type WindowEngine } from './engine.ts';
+import { createWindowEngine } from './engine.ts';
 import type { LiveView } from './live-view.ts';
 import { Outbox } from './outbox.ts';
 import { decodePartitionState, encodePartitionState } from './partition-state.ts';
 import { runRecompute } from './recompute-run.ts';
 import type { EngineOptions } from './state.ts';
+import type { WindowEngine } from './window-engine.ts';
 
 export const WINDOWS_GROUP = 'windows';
 export const WINDOWS_STORE = 'windows';

@@ -1,7 +1,7 @@
 /** Carries out one recompute request against the history port. */
 import { TIMEFRAMES } from '#shared/timeframes.ts';
 import type { TickHistory } from './changes.ts';
-import type { WindowEngine } from './engine.ts';
+import type { WindowEngine } from './window-engine.ts';
 import type { Recomputed } from './recompute.ts';
 import { PROFILE_WINDOW } from './state.ts';
 

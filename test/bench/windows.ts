@@ -30,7 +30,9 @@ function synthetic(ticks: number, instruments: number, perSecond: number): Trade
     const columns = tradeColumns(BATCH);
     for (let i = 0; i < BATCH; i++) {
       const x = Math.floor(instruments * random() ** 3);
-      const ms = START_MS + Math.floor(((from + i) * 1000) / perSecond);
+      // In order, but for one in a hundred that comes up to 50 ms late.
+      const at = ((from + i) * 1000) / perSecond - (random() < 0.01 ? random() * 50 : 0);
+      const ms = START_MS + Math.max(0, Math.floor(at));
       price[x] = Math.max(100, (price[x] as number) + Math.floor(random() * 5) - 2);
       let mantissa = price[x] as number;
       let decimals = 2;
@@ -41,7 +43,7 @@ function synthetic(ticks: number, instruments: number, perSecond: number): Trade
       columns.instrument[i] = columns.instruments.intern(`sip_utp:SYM${x}`);
       columns.side[i] = Math.floor(random() * 3);
       columns.eventMs[i] = ms;
-      columns.eventSubNs[i] = Math.floor(random() * 1_000_000);
+      columns.eventSubNs[i] = Math.floor(Math.max(0, at % 1) * 1_000_000);
       columns.recvMs[i] = ms + 3;
       columns.price[i] = mantissa;
       columns.priceDecimals[i] = decimals;

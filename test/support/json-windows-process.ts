@@ -5,7 +5,8 @@
  */
 import kafkajs from 'kafkajs';
 import { tradeColumns } from '#shared/ticks.ts';
-import { createWindowEngine, type WindowEngine } from '../../core/windows/engine.ts';
+import { createWindowEngine } from '../../core/windows/engine.ts';
+import type { WindowEngine } from '../../core/windows/window-engine.ts';
 
 export interface JsonTrade {
   instrument: string;

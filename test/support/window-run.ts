@@ -3,7 +3,8 @@ import type { Bar, Profile } from '#shared/bars.ts';
 import { decimalSink, parseDecimal } from '#shared/decimal.ts';
 import { ACTION, encodeTradeId, SIDE, type TradeColumns, tradeColumns } from '#shared/ticks.ts';
 import type { TickHistory } from '../../core/windows/changes.ts';
-import { createWindowEngine, type WindowEngine } from '../../core/windows/engine.ts';
+import { createWindowEngine } from '../../core/windows/engine.ts';
+import type { WindowEngine } from '../../core/windows/window-engine.ts';
 import { runRecompute } from '../../core/windows/recompute-run.ts';
 import type { EngineOptions } from '../../core/windows/state.ts';
 import type { PlainBar, TapeRow } from './window-oracle.ts';
@@ -31,13 +32,6 @@ export function batchOf(rows: readonly TapeRow[], arrival: number): TradeColumns
     columns.arrival[i] = arrival + i;
   });
   return { ...columns, length: rows.length };
-}
-
-export interface Fed {
-  bars: Map<string, Bar>;
-  profiles: Map<string, Profile>;
-  /** Every bar that was handed out as final or revised, in order, as text. */
-  handedOut: string[];
 }
 
 export class WindowRun {
