@@ -11,6 +11,10 @@ export async function runCommand(given: string, config: Config, io: CliIo): Prom
     throw new ConfigError('"edgetape run" needs --brokers HOST:PORT; "edgetape dev" runs everything without Kafka.');
   if (roles.has('relay') && (config.edgeUrl === '' || config.relaySecret === ''))
     throw new ConfigError('The relay needs --edge-url and --relay-secret.');
+  if (roles.has('query') && !roles.has('sink') && config.clickhouseUrl === '')
+    throw new ConfigError(
+      'The query role needs --clickhouse-url, or the sink beside it ("run sink,query"): the built-in store can be read only by the process that fills it.',
+    );
   const logger = loggerOf(config, io).child({ client: config.clientId });
   const { stop } = io;
   const stopped = new Promise<undefined>((resolve) => {

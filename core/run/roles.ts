@@ -32,6 +32,7 @@ import { createWindows, type Windows } from '../windows/pipeline.ts';
 import { createCollectorRole, type CollectorRole } from './collector-role.ts';
 import { createFollower } from './follower.ts';
 import { startHealthServer } from './health-server.ts';
+import { insistOnOwnStore } from './own-store.ts';
 import { openLog, partitionsOf, specsOf } from './kafka.ts';
 
 export const ROLES = ['collector', 'windows', 'sink', 'query', 'relay'] as const;
@@ -101,6 +102,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
     const timeouts = { sessionTimeoutMs, rebalanceTimeoutMs: Math.max(sessionTimeoutMs, config.drainTimeoutMs) };
     const memberships: Partial<Record<Role, Assignment>> = {};
     const store = roles.has('sink') || roles.has('query') ? await takeStore(config, clock, base) : undefined;
+    if (roles.has('sink') && config.clickhouseUrl === '') await insistOnOwnStore(log, config.dataDir);
     const parts: Parts = {};
     const serves: string[] = [];
 

@@ -122,6 +122,8 @@ function properties(dataDir: string, port: number, controllerPort: number): stri
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,
     'group.initial.rebalance.delay.ms': 0,
+    // A dead process's work goes to others after --session-timeout-ms; brokers take no less than 6 s by themselves.
+    'group.min.session.timeout.ms': 500,
     // A broker that was killed may come back once its session has ended: soon.
     'broker.session.timeout.ms': 3_000,
     'broker.heartbeat.interval.ms': 500,

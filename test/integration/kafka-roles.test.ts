@@ -75,7 +75,7 @@ describe.skipIf(kafkaMissing !== undefined || !hasData)('roles over Kafka', { ti
   }, 60_000);
 
   it('WN-14 LG-4 LG-6 bars equal an independent recompute, also when a windows process dies and another one comes', async () => {
-    const [[first], [second], [, served]] = await Promise.all([
+    const [[first], [second], [sink, served]] = await Promise.all([
       start('windows', 'w1', '--partitions', '4'),
       start('windows', 'w2', '--partitions', '4'),
       start('sink,query', 's1', '--data-dir', folder, '--port', '0'),
@@ -95,7 +95,14 @@ describe.skipIf(kafkaMissing !== undefined || !hasData)('roles over Kafka', { ti
     await caughtUp();
     await expectBars([TAPES.asxTrades, TAPES.cryptoTrades]);
 
-    for (const child of [second, third]) child.kill('SIGTERM');
-    expect(await Promise.all([second, third].map(ended))).toEqual([0, 0]);
+    // What is live reaches a process without windows through the log.
+    const status = (await (await fetch(`${query}/v1/status`)).json()) as { venues: { venue: string }[] };
+    expect(status.venues.map(({ venue }) => venue)).toContain('asx');
+    const metrics = await (await fetch(`${query}/metrics`)).text();
+    expect(metrics).toContain('edgetape_units_held{role="sink"} 4');
+    expect(metrics).toContain('edgetape_log_lag_records{group="sink",topic="aggregates-1m",partition="3"} 0');
+
+    for (const child of [second, third, sink]) child.kill('SIGTERM');
+    expect(await Promise.all([second, third, sink].map(ended))).toEqual([0, 0, 0]);
   });
 });
