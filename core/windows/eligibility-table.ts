@@ -3,7 +3,7 @@
  *
  * Rows for the US consolidated tapes: the consolidated processing guidelines of the CTS output specification (sip_cta, tapes A
  * and B) and of the UTDF specification (sip_utp, tape C), as summarised in Polygon's glossary of conditions and indicators.
- * Contingent (V) and qualified contingent (7) trades may set no price since July 2015 (UTP Vendor Alert 2015-4; the CTA changed
+ * Contingent (V) and qualified contingent (7) trades may set no price since the last week of July 2015 (UTP Vendor Alert 2015-4, which gives no day: its Monday is taken; the CTA changed
  * with it). "last" only "if it is the only qualifying last" (the guidelines' notes) is written as high/low without last: a bar's close
  * comes from such a trade only while no other trade has set it.
  */
@@ -27,7 +27,7 @@ const COMMON: readonly EligibilityRow[] = [
   ['N', false, false, true, ALWAYS], // next day
   ['P', true, false, true, ALWAYS], // prior reference price
   ['Q', false, false, false, ALWAYS], // market centre official open
-  ['R', false, false, true, ALWAYS], // seller
+  ['R', true, false, true, ALWAYS], // seller
   ['T', false, false, true, ALWAYS], // extended hours
   ['U', false, false, true, ALWAYS], // extended hours, out of sequence
   ['V', true, true, true, ALWAYS], // stock option trade
