@@ -151,7 +151,8 @@ export class LaneRunner<T> {
     for (const part of decodeCut(kept)) {
       const position = this.#positions.find((p) => p.topic === part.topic && p.partition === part.partition);
       if (position === undefined || position.next > part.last) continue;
-      while (position.next <= part.last && (await this.#read(position, batch, part.last - position.next + 1)) > 0);
+      const through = part.last;
+      while (position.next <= through && (await this.#read(position, batch, READ_RECORDS, through)) > 0);
     }
     if (batch.parts.length > 0) await this.#keep(batch, false);
   }
@@ -193,9 +194,11 @@ export class LaneRunner<T> {
     }
   }
 
-  async #read(position: Position, batch: Batch<T>, maxRecords: number): Promise<number> {
+  /** Offsets may have holes (SPEC LG-1), so a cut's end is told by `through`, not by a number of records. */
+  async #read(position: Position, batch: Batch<T>, maxRecords: number, through = Infinity): Promise<number> {
     const { topic, partition, next } = position;
-    const records = await this.#options.log.read(topic, partition, next, { maxRecords, maxBytes: READ_BYTES });
+    const read = await this.#options.log.read(topic, partition, next, { maxRecords, maxBytes: READ_BYTES });
+    const records = read.filter(({ offset }) => offset <= through);
     const last = records.at(-1);
     if (last === undefined) return 0;
     let part = batch.parts.find((p) => p.topic === topic && p.partition === partition);
