@@ -1,11 +1,12 @@
 /**
  * What a trade with a given condition code may set (SPEC WN-4), as data.
  *
- * Rows for the US consolidated tapes: the consolidated processing guidelines of the CTS output specification (sip_cta, tapes A
- * and B) and of the UTDF specification (sip_utp, tape C), as summarised in Polygon's glossary of conditions and indicators.
- * Contingent (V) and qualified contingent (7) trades may set no price since the last week of July 2015 (UTP Vendor Alert 2015-4, which gives no day: its Monday is taken; the CTA changed
- * with it). "last" only "if it is the only qualifying last" (the guidelines' notes) is written as high/low without last: a bar's close
- * comes from such a trade only while no other trade has set it.
+ * Rows for the US consolidated tapes (sip_cta: tapes A and B, sip_utp: tape C) after the consolidated processing guidelines, as
+ * Polygon's glossary of conditions and indicators summarises them. Not compared with the CTS and UTDF specifications cell by cell; I, Z,
+ * and 9 were written without a listing at hand. Contingent (V) and qualified contingent (7) trades may set no price since the last
+ * week of July 2015 (UTP Vendor Alert 2015-4, which gives no day: its Monday is taken; the CTA was expected to change with it).
+ * "Last only if it is the only qualifying last" (the guidelines' notes) is written as high/low without last: a bar's close comes from
+ * such a trade only while no other trade has set it.
  */
 
 /** [condition code, may set open/high/low, may set last, counts in volume, first UTC date of the rule]. */
