@@ -6,6 +6,7 @@ import { encodeTrades } from '#shared/frame.ts';
 import { tradeColumns, type TradeColumns } from '#shared/ticks.ts';
 import { TOPICS } from '#shared/topics.ts';
 import { Killed, dyingLog } from '../../test/support/failing-log.ts';
+import { holedLog } from '../../test/support/holed-log.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { memoryStore } from '../../test/support/memory-store.ts';
 import { MemoryLog } from '../../test/support/memory-log.ts';
@@ -155,7 +156,10 @@ describe('sink', () => {
     await second.sink.drain();
   });
 
-  it('ST-2 repeats the very same batch when it dies at any of its commits', async () => {
+  it.each([
+    ['without holes', (log: Log): Log => log],
+    ['with holes', holedLog],
+  ])('LG-1 ST-2 repeats the very same batch when it dies at any of its commits, offsets %s', async (_, seen) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.nat({ max: PARTITIONS - 1 }), fc.integer({ min: 1, max: 9 })), {
@@ -178,14 +182,14 @@ describe('sink', () => {
           };
           await feed(4);
           for (const [commit, when] of deaths) {
-            const { sink, done } = start(dyingLog(log, commit, when), tokens.store, clock, { maxBatchRows });
+            const { sink, done } = start(dyingLog(seen(log), commit, when), tokens.store, clock, { maxBatchRows });
             await sink.flush().catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
             await sink.drain();
             await done.catch(() => {});
             await feed(2);
           }
           await feed(rest.length);
-          const { sink } = start(log, tokens.store, clock, { maxBatchRows });
+          const { sink } = start(seen(log), tokens.store, clock, { maxBatchRows });
           await sink.caughtUp();
           await sink.drain();
           expect(tokens.faults).toEqual([]);
