@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 
 const here = new URL('.', import.meta.url).pathname;
-const names = readdirSync(here).filter((file) => file.endsWith('.ts') && file !== 'run.ts').map((file) => file.slice(0, -3));
+const names = readdirSync(here)
+  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .map((file) => file.slice(0, -3));
 const [name = ''] = process.argv.slice(2);
 
 if (!names.includes(name)) {
@@ -11,6 +13,8 @@ if (!names.includes(name)) {
   process.exit(2);
 }
 const cpu = cpus();
-console.log(`machine: ${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`);
+console.log(
+  `machine: ${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
+);
 const bench = (await import(`./${name}.ts`)) as { run: () => Promise<void> };
 await bench.run();
