@@ -5,13 +5,21 @@ import type { StatusView } from '#shared/market.ts';
 import type { LiveState } from '../query/live-state.ts';
 import type { RelayPartitionStatus } from '../relay/relay.ts';
 
+interface Lagging {
+  group: string;
+  topic: string;
+  partition: number;
+  records: number;
+  lagMs: number;
+}
+
 export interface MetricsDeps {
   counts(): StatusView['counts'];
   relay(): readonly RelayPartitionStatus[];
   live: LiveState;
   clock: Clock;
   /** How far each group is behind each partition of its inputs. */
-  lags?: () => Promise<readonly { group: string; topic: string; partition: number; records: number; lagMs: number }[]>;
+  lags?: () => Promise<readonly Lagging[]>;
   /** Units of work that this process holds, by role. */
   held?: () => Readonly<Record<string, number>>;
   /** Bytes of live feeds that wait on disk for the log. */
@@ -117,32 +125,35 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
 
   const { lags, held, waitingRows, bufferedBytes } = deps;
   if (lags !== undefined) {
-    const labelNames = ['group', 'topic', 'partition'];
-    const seconds = new Gauge({
-      name: 'edgetape_log_lag_seconds',
-      help: 'Age of the oldest record that the group has not consumed.',
-      labelNames,
-      registers: [],
-    });
-    registry.registerMetric(
-      new Gauge({
-        name: 'edgetape_log_lag_records',
-        help: 'Offsets between the group and the end of the partition.',
-        labelNames,
-        registers: [],
-        async collect() {
-          const all = await lags();
-          this.reset();
-          seconds.reset();
-          for (const { group, topic, partition, records, lagMs } of all) {
-            const labels = { group, topic, partition: String(partition) };
-            this.set(labels, records);
-            seconds.set(labels, lagMs / 1_000);
-          }
-        },
-      }),
+    let asking: Promise<readonly Lagging[]> | undefined;
+    /** Both metrics are collected at the same time, and share one answer. */
+    const ask = (): Promise<readonly Lagging[]> =>
+      (asking ??= inTime(lags, deps.clock).finally(() => (asking = undefined)));
+    const lagGauge = (name: string, help: string, value: (lag: Lagging) => number): void =>
+      registry.registerMetric(
+        new Gauge({
+          name,
+          help,
+          labelNames: ['group', 'topic', 'partition'],
+          registers: [],
+          async collect() {
+            const all = await ask();
+            this.reset();
+            for (const lag of all)
+              this.set({ group: lag.group, topic: lag.topic, partition: String(lag.partition) }, value(lag));
+          },
+        }),
+      );
+    lagGauge(
+      'edgetape_log_lag_records',
+      'Offsets between the group and the end of the partition.',
+      ({ records }) => records,
     );
-    registry.registerMetric(seconds);
+    lagGauge(
+      'edgetape_log_lag_seconds',
+      'Age of the oldest record that the group has not consumed.',
+      ({ lagMs }) => lagMs / 1_000,
+    );
   }
   if (held !== undefined)
     gauge('edgetape_units_held', 'Units of work that this process holds.', ['role'], (set) => {
@@ -158,4 +169,20 @@ export function createMetrics(deps: MetricsDeps): () => Promise<{ contentType: s
     );
 
   return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
+}
+
+/** Longest that the log is waited for. */
+const LAGS_MS = 2_000;
+
+/** Nothing where the log does not answer: the other metrics must be had just then. */
+async function inTime<T>(ask: () => Promise<readonly T[]>, clock: Clock): Promise<readonly T[]> {
+  const late = Promise.withResolvers<readonly T[]>();
+  const cancel = clock.schedule(LAGS_MS, () => late.resolve([]));
+  try {
+    return await Promise.race([ask(), late.promise]);
+  } catch {
+    return [];
+  } finally {
+    cancel();
+  }
 }
