@@ -1,6 +1,6 @@
 /**
  * Which partitions (or other units of work) this process has, and how they move between processes. Membership only says who should
- * work; that two never write for one unit is the fence's doing (core/log/log.ts).
+ * work; that two never write for one unit is the fence's doing (core/log/log.ts). A process that is alone has everything, and needs no assignment.
  */
 export interface AssignmentHandler {
   /** The unit is ours from now on. */
@@ -18,22 +18,6 @@ export interface Assignment {
   confirmed(): Promise<boolean>;
   /** Units that we hold. */
   held(): readonly number[];
-}
-
-/** Everything, at once, for ever: one process alone. */
-export function everything(): Assignment {
-  let held: number[] = [];
-  return {
-    async run(units, handler, signal) {
-      held = Array.from({ length: units }, (_, unit) => unit);
-      for (const unit of held) handler.take(unit);
-      await aborted(signal);
-      await Promise.all(held.map((unit) => handler.revoke(unit)));
-      held = [];
-    },
-    confirmed: async () => true,
-    held: () => held,
-  };
 }
 
 export function aborted(signal: AbortSignal): Promise<void> {
