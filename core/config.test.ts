@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ConfigError,
-  OPTIONS,
-  optionsTable,
-  resolveConfig,
-  unknownEnvironment,
-  type Config,
-  type OptionKey,
-} from './config.ts';
+import { OPTIONS, optionsTable, resolveConfig, unknownEnvironment, type Config, type OptionKey } from './config.ts';
+import { ConfigError } from './option-kinds.ts';
 
 const from = (flags: Partial<Record<OptionKey, string | string[]>>, env: Record<string, string> = {}): Config =>
   resolveConfig({ flags, env });

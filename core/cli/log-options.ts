@@ -1,5 +1,5 @@
 /** The `log` commands: their options and help. */
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../option-kinds.ts';
 import type { CliIo } from './io.ts';
 import { addConfigOptions, BROKER_KEYS, configOf, limitOf, type Define, type Given, type Run } from './options.ts';
 

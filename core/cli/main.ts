@@ -1,6 +1,7 @@
 /** The command line: commands, their options and help. What they do stands in the `*-command.ts` files. */
 import { Command, CommanderError } from 'commander';
-import { ConfigError, optionsTable, type OptionKey } from '../config.ts';
+import { optionsTable, type OptionKey } from '../config.ts';
+import { ConfigError } from '../option-kinds.ts';
 import { systemClock } from '../ops/system-clock.ts';
 import { version } from '../ops/version.ts';
 import { sentenceOf } from './errors.ts';

@@ -2,7 +2,8 @@
 import { Option, type Command } from 'commander';
 import { TIMEFRAMES, isTimeframe, type Timeframe } from '#shared/timeframes.ts';
 import { parseInstrumentId } from '#shared/topics.ts';
-import { ConfigError, OPTIONS, resolveConfig, type Config, type OptionKey, type OptionSpec } from '../config.ts';
+import { OPTIONS, resolveConfig, type Config, type OptionKey } from '../config.ts';
+import { ConfigError, type OptionSpec } from '../option-kinds.ts';
 import { TIME_FORMS, parseTimeMs } from '../query/time-text.ts';
 import { FORMATS, type Format } from './print-rows.ts';
 import type { Kind } from './rows.ts';

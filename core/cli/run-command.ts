@@ -1,5 +1,6 @@
 /** `edgetape run`: roles of the core over Kafka, until the process is asked to stop. */
-import { ConfigError, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import { ConfigError } from '../option-kinds.ts';
 import { ROLES, startRoles, type Role } from '../run/roles.ts';
 import type { CliIo } from './io.ts';
 import { loggerOf } from './log-output.ts';

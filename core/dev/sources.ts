@@ -1,7 +1,8 @@
 /** Where ticks come from, by the configuration: tapes and feeds that are named, else the simulator. */
 import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '#shared/clock.ts';
-import type { Config, Speed } from '../config.ts';
+import type { Config } from '../config.ts';
+import type { Speed } from '../option-kinds.ts';
 import { openBinanceFeed } from '../collector/binance-feed.ts';
 import { createSimulator } from '../collector/simulator.ts';
 import type { Source } from '../collector/source.ts';

@@ -3,7 +3,8 @@ import type { Clock } from '#shared/clock.ts';
 import type { Logger } from '../../ops/logger.ts';
 import { LogError } from '../log-error.ts';
 import { faultOf, type Fault } from './faults.ts';
-import type { BrokerApi, CoordinatorKind, Lanes, Wire } from './internals.ts';
+import type { BrokerApi } from './broker-api.ts';
+import type { CoordinatorKind, Lanes, Wire } from './internals.ts';
 
 export interface CallsOptions {
   wire: Wire;

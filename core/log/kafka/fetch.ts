@@ -1,5 +1,5 @@
 /** Fetch, version 11 (https://kafka.apache.org/protocol#The_Messages_Fetch): the bytes of the record sets are kept as they came. */
-import type { RawRequest, Throttled } from './internals.ts';
+import type { RawRequest, Throttled } from './broker-api.ts';
 import type { AbortedTransaction } from './record-batches.ts';
 
 export interface FetchPartition {

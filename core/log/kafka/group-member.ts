@@ -8,7 +8,8 @@ import { aborted, type Assignment, type AssignmentHandler } from '../assignment.
 import { LogError } from '../log-error.ts';
 import type { Calls } from './calls.ts';
 import { decodeUnits, encodeUnits, planUnits } from './group-plan.ts';
-import { COORDINATOR, type BrokerApi, type Lanes } from './internals.ts';
+import type { BrokerApi } from './broker-api.ts';
+import { COORDINATOR, type Lanes } from './internals.ts';
 
 export interface GroupMemberOptions {
   calls: Calls;

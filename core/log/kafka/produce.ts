@@ -4,7 +4,8 @@
  */
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { crcBy, crcTable } from '#shared/crc32.ts';
-import { errorOf, type RawRequest, type Throttled } from './internals.ts';
+import type { RawRequest, Throttled } from './broker-api.ts';
+import { errorOf } from './internals.ts';
 
 export const CODECS = { none: 0, gzip: 1, zstd: 4 } as const;
 export type KafkaCodec = keyof typeof CODECS;

@@ -10,7 +10,8 @@ import { LogError } from '../log-error.ts';
 import { appendRounds, type Append, type PartitionBatch } from './append-rounds.ts';
 import type { Calls } from './calls.ts';
 import { faultOf, FencedError } from './faults.ts';
-import { COORDINATOR, type BrokerApi, type Lanes, type TopicPartitions } from './internals.ts';
+import type { BrokerApi, TopicPartitions } from './broker-api.ts';
+import { COORDINATOR, type Lanes } from './internals.ts';
 import { produceRequest, type KafkaCodec } from './produce.ts';
 
 export interface OffsetCommit {
