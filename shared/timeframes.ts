@@ -13,8 +13,6 @@ export const TIMEFRAME_MS: Readonly<Record<Timeframe, number>> = {
 
 /** Length of a pane, the unit from which every bar is rolled up. */
 export const PANE_MS = 1_000;
-/** Window of a volume profile. */
-export const PROFILE_MS = 300_000;
 
 export function isTimeframe(text: string): text is Timeframe {
   return Object.hasOwn(TIMEFRAME_MS, text);

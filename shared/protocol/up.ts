@@ -44,4 +44,3 @@ export const upSchema = v.variant('type', [
   pingSchema,
 ]);
 export type Up = v.InferOutput<typeof upSchema>;
-export type Subscribe = v.InferOutput<typeof subscribeSchema>;
