@@ -26,6 +26,7 @@ import { openBase } from './embedded.ts';
 import { epochStore } from './epoch-store.ts';
 import { createHealthProbe } from './health.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
+import { embeddedRetention } from './retention.ts';
 import { keepingSignals } from './signals.ts';
 import { sourcesOf } from './sources.ts';
 
@@ -137,6 +138,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     parts.pipeline = pipeline;
     pipelineSteps = pipeline.drainSteps(supervisor);
     const sourcesEnded = pipeline.start(supervisor);
+    const retention = embeddedRetention(base.log, clock, logger);
+    outer.unshift({ name: 'retention', drain: () => retention.drain() });
+    void supervisor.start(retention);
     if (parts.relay !== undefined) {
       const seeding = seedHistory(base.store, parts.relay, logger, () => stopping !== undefined);
       outer.unshift({ name: 'bars of earlier runs', drain: () => seeding });

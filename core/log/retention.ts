@@ -2,8 +2,8 @@
 import type { Log } from './log.ts';
 
 export interface RetentionOptions {
-  /** Records older than this, by the time of their append, may go. */
-  beforeMs: number;
+  /** Records of the topic older than this, by the time of their append, may go; undefined keeps the topic. */
+  beforeMs: (topic: string) => number | undefined;
   /** Consumer groups by topic. A record that one of them has not read stays; a topic without groups is bound by age alone. */
   groups: Readonly<Record<string, readonly string[]>>;
 }
@@ -12,9 +12,11 @@ export interface RetentionOptions {
 export async function applyRetention(log: Log, { beforeMs, groups }: RetentionOptions): Promise<number> {
   let dropped = 0;
   for (const { name, partitions } of await log.topics()) {
+    const before = beforeMs(name);
+    if (before === undefined) continue;
     for (let partition = 0; partition < partitions; partition++) {
       const { start } = await log.bounds(name, partition);
-      let end = await firstAtOrAfter(log, name, partition, beforeMs);
+      let end = await firstAtOrAfter(log, name, partition, before);
       for (const group of groups[name] ?? []) end = Math.min(end, await log.committed(group, name, partition));
       if (end <= start) continue;
       await log.truncate(name, partition, end);

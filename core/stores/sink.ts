@@ -51,8 +51,11 @@ export interface Sink extends Service {
   troubles(): Record<string, string>;
 }
 
+/** Consumer group of the sinks. */
+export const SINK_GROUP = 'sink';
+
 export function createSink(options: SinkOptions): Sink {
-  const { log, partitions, logger, group = 'sink', maxBatchRows = 65_536, maxDelayMs = 500 } = options;
+  const { log, partitions, logger, group = SINK_GROUP, maxBatchRows = 65_536, maxDelayMs = 500 } = options;
   const { assignment, clock } = options;
   const runnerOptions = { ...options, group, maxBatchRows, maxDelayMs, logger: logger.child({ part: 'sink' }) };
   const runnersOf = (share?: { unit: number; units: number }): LaneRunner<unknown>[] =>

@@ -51,6 +51,7 @@ export interface ChaosResult {
 
 const SESSION_TIMEOUT_MS = 6_000;
 const POLL_MS = 500;
+const DOWN_LOOK_MS = 50;
 const PROGRESS_MS = 5_000;
 /** How long a broker usually takes to be back; the schedule's length is reckoned with it. */
 const BROKER_START_MS = 6_000;
@@ -204,8 +205,15 @@ class ChaosRun {
   async #do(action: Action): Promise<void> {
     switch (action.kind) {
       case 'kill':
+        // One that is down after an earlier kill is waited for: every kill of the schedule hits a process.
+        while (!(await this.#fleet.kill(action.target, action.downMs))) {
+          if (this.#fleet.finished(action.target)) {
+            this.#say(`${action.target} has finished already`);
+            return;
+          }
+          await delay(DOWN_LOOK_MS);
+        }
         this.#kills++;
-        if (!(await this.#fleet.kill(action.target, action.downMs))) this.#say(`${action.target} was not running`);
         return;
       case 'pause':
         this.#fleet.pause(action.target, action.forMs);
