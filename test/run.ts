@@ -3,6 +3,7 @@
  * `npm test -- node edge` runs only the suites named.
  */
 import { spawn } from 'node:child_process';
+import { kafka, bringJars } from '../infra/services/kafka.ts';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 
 interface Suite {
@@ -41,6 +42,9 @@ if (unknown.length > 0) {
 const reports = `${root}.build/test`;
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
+
+// The suites that need a broker would otherwise each wait for it.
+if (kafka.missing() === undefined && (wanted.length === 0 || wanted.includes('node'))) bringJars();
 
 let passed = 0;
 let failed = 0;

@@ -1,7 +1,7 @@
 /** Apache Kafka as one KRaft node, from its Maven Central jars: no image, no tarball. Needs Java 17 and Maven. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, launch, listening, onPath, type LocalService, type Started } from './service.ts';
 
@@ -79,8 +79,8 @@ function java(options: string[], main: string, args: string[]): void {
   );
 }
 
-/** Once a version: 46 jars, 44 MB, into `.edgetape/jars`. */
-function bringJars(): void {
+/** Once a version: 46 jars, 44 MB, into `.edgetape/jars`. Two that bring them at the same time do not disturb each other. */
+export function bringJars(): void {
   if (existsSync(JARS)) return;
   console.log(`Bringing Kafka ${KAFKA_VERSION} (44 MB, once) ...`);
   const staging = `${JARS}.part-${process.pid}`;
@@ -102,7 +102,12 @@ function bringJars(): void {
   );
   if (!readdirSync(staging).some((jar) => jar === `kafka_2.13-${KAFKA_VERSION}.jar`))
     throw new Error(`Maven brought no broker of version ${KAFKA_VERSION}`);
-  renameSync(staging, JARS);
+  try {
+    renameSync(staging, JARS);
+  } catch (error) {
+    if (!existsSync(JARS)) throw error;
+    rmSync(staging, { recursive: true });
+  }
 }
 
 function properties(dataDir: string, port: number, controllerPort: number): string {
