@@ -32,6 +32,7 @@ export async function replayCommand(files: readonly string[], config: Config, io
       sources: [source],
       partitions: config.partitions,
       live: undefined,
+      bulk: config.speed === 'max',
       clock: io.clock,
       logger,
     });

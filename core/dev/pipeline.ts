@@ -20,13 +20,17 @@ export interface PipelineDeps {
   clock: Clock;
   logger: Logger;
   onProgress?: (summary: CollectorSummary) => void;
+  /** Nobody waits for single ticks (a replay): the store gets fewer, larger batches. */
+  bulk?: boolean;
 }
+
+const BULK = { maxBatchRows: 262_144, maxDelayMs: 2_000 };
 
 export type Pipeline = ReturnType<typeof createPipeline>;
 
 export function createPipeline(deps: PipelineDeps) {
   const { log, store, partitions, clock, logger } = deps;
-  const sink = createSink({ log, store, partitions, clock, logger });
+  const sink = createSink({ log, store, partitions, clock, logger, ...(deps.bulk === true ? BULK : {}) });
   const history = createHistory({ store, flush: () => sink.flush() });
   const windows = createWindows({ log, partitions, history, live: deps.live, clock, logger });
   const collector = createCollector({
