@@ -26,7 +26,7 @@ import { TICK_TOPICS, TransactionWriter } from './transaction-writer.ts';
  * A transaction is committed when this long has passed since the one before, so that live ticks do not wait. Where ticks come in
  * bulk (a tape at full speed), the cost of a commit counts instead: it then takes so many rows, or so long.
  */
-const COMMIT_INTERVAL_MS = 20;
+const COMMIT_INTERVAL_MS = 5;
 const BULK_ROWS = 4_096;
 const BULK_COMMIT_ROWS = 32_768;
 const BULK_COMMIT_INTERVAL_MS = 100;
